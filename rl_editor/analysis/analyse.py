@@ -1,0 +1,100 @@
+"""From sound to Track."""
+
+import numpy as np
+
+from rl_editor.analysis.activity import Activity, classify, listen_for_cues, music_share
+from rl_editor.analysis.bars import bar_numbers, bar_positions, downbeat_evidence
+from rl_editor.analysis.beat_features import beat_features, level_db
+from rl_editor.analysis.beats import beat_grid
+from rl_editor.analysis.boundaries import boundary_strength
+from rl_editor.analysis.landings import landing_table
+from rl_editor.analysis.seams import continuation, step
+from rl_editor.analysis.spectra import RATE, listen, onset_bands
+from rl_editor.analysis.track import Track
+from rl_editor.arrays import Array
+from rl_editor.audio.source import Source, identify
+from rl_editor.errors import AudioError
+from rl_editor.progress import Report, ignore
+
+_SHORTEST_S = 2.0
+_SILENT = 10.0 ** (-80 / 20)
+
+
+def analyse(
+    audio: Array, sample_rate: int, *, source: Source | None = None, report: Report = ignore
+) -> Track:
+    """Everything an editor may know about a recording.
+
+    Args:
+        audio: float32 (channels, samples).
+        sample_rate: Hz.
+        source: the recording's identity, if it is known already.
+        report: told of each stage.
+    Raises:
+        AudioError: the sound is shorter than 2 s, silent, or holds values that are not numbers.
+    """
+    check(audio, sample_rate, file=source.file if source else "")
+    source = source or identify(audio, sample_rate)
+    report("listening", 0.0)
+    spectra = listen(audio, sample_rate)
+    onsets = onset_bands(spectra.mel)
+    report("listening", 1.0)
+    report("beats and bars", 0.0)
+    grid = beat_grid(onsets, spectra.mono, n_samples=source.n_samples, sample_rate=sample_rate)
+    bounds_s = grid.bounds / sample_rate
+    features = beat_features(spectra, onsets, grid.bounds, sample_rate)
+    position = bar_positions(downbeat_evidence(features))
+    cues = listen_for_cues(spectra, onsets.sum(axis=1))
+    activity = classify(cues, bounds_s, spectra.frame_rate)
+    boundary = boundary_strength(features, position, activity)
+    report("beats and bars", 1.0)
+    report("landings", 0.0)
+    halves_s = np.append(np.stack([bounds_s[:-1], (bounds_s[:-1] + bounds_s[1:]) / 2], axis=1), bounds_s[-1])
+    landings = landing_table(
+        grid.bounds,
+        sample_rate=sample_rate,
+        activity=activity,
+        boundary=boundary,
+        continuation=continuation(features, activity == Activity.MUSIC),
+        step=step(spectra, halves_s),
+        mono=spectra.mono,
+        mono_rate=RATE,
+    )
+    report("landings", 1.0)
+    return Track(
+        source=source,
+        bounds=grid.bounds,
+        confidence=grid.confidence,
+        bar_position=position,
+        bar=bar_numbers(position),
+        activity=activity,
+        music=music_share(cues, bounds_s, spectra.frame_rate),
+        level_db=level_db(audio, grid.bounds),
+        boundary=boundary,
+        features=features.beats,
+        feature_names=features.names,
+        landings=landings,
+    )
+
+
+def check(audio: Array, sample_rate: int, *, file: str = "") -> None:
+    """Refuse sound that can't be analysed.
+
+    Args:
+        audio: float32 (channels, samples).
+        sample_rate: Hz.
+        file: its name, for the message.
+    Raises:
+        AudioError: the sound is shorter than 2 s, silent, or holds values that are not numbers.
+    """
+    name = file or "recording"
+    if audio.ndim != 2 or sample_rate <= 0:
+        raise AudioError(f"{name}: sound is (channels, samples) at a positive rate, not {audio.shape}")
+    duration_s = audio.shape[1] / sample_rate
+    if duration_s < _SHORTEST_S:
+        raise AudioError(f"{name}: {duration_s:.1f} s long; analysis needs at least {_SHORTEST_S:.0f} s")
+    low, high = float(audio.min()), float(audio.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise AudioError(f"{name}: holds values that are not numbers (NaN or infinite)")
+    if max(-low, high) < _SILENT:
+        raise AudioError(f"{name}: silent from start to end; there is nothing to edit")

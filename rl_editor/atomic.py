@@ -1,0 +1,67 @@
+"""Files appear whole or not at all: write beside the target, then rename."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rl_editor.errors import EditorError
+
+
+@contextmanager
+def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A temporary path with `path`'s suffix, renamed to `path` when the block ends well and removed when not.
+
+    Args:
+        path: the file to make; its folder is made too.
+        overwrite: replace a file that is already there.
+    Raises:
+        EditorError: `path` exists and may not be replaced, is a folder, or can't be written.
+    """
+    check_writable(path, overwrite=overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise EditorError(f"{path}: can't be written ({error.strerror})") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write UTF-8 text whole or not at all.
+
+    Raises:
+        EditorError: as `replacing`.
+    """
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Refuse early, before long work, a target that could not be written at its end.
+
+    Raises:
+        EditorError: `path` exists and may not be replaced, is a folder, or its folder can't be written.
+    """
+    if path.is_dir():
+        raise EditorError(f"{path}: is a folder, not a file")
+    if path.exists() and not overwrite:
+        raise EditorError(f"{path}: exists already; --overwrite replaces it")
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise EditorError(f"{path}: can't be written ({nearest} is not a folder you can write to)")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Sound as arrays: reading and writing files, sample songs."""

@@ -1,0 +1,1 @@
+"""Takes: jams made of songs, with their exact truth."""

@@ -1,0 +1,1 @@
+"""From a Track to an edit: EDL, editors, render, pictures."""
