@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from rl_editor.analysis.spectra import Spectra
-from rl_editor.arrays import Array, DoubleArray, IntArray, SmallIntArray
+from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray, SmallIntArray
 
 STEP = 20
 """Mel frames between cues: a fifth of a second."""
@@ -157,7 +157,7 @@ def runs(labels: SmallIntArray, value: int) -> IntArray:
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1).astype(np.int64)
 
 
-def _two_states(evidence: Array, *, step_s: float) -> SmallIntArray:
+def _two_states(evidence: Array, *, step_s: float) -> BoolArray:
     """Viterbi path of a two-state chain, True for positive evidence, that does not switch for a moment."""
     cost = _SWITCH_COST * 0.1 * _SHORTEST_S / step_s / 2
     gain = np.stack([-evidence, evidence], axis=1).astype(np.float64) * 2.0

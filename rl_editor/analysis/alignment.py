@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 import soxr
 
-from rl_editor.arrays import Array, IntArray
+from rl_editor.arrays import Array, DoubleArray, IntArray
 
 _RATE = 11025  # Hz; the correlation peak is interpolated to a fraction of its samples
 _REACH_S = 0.100
@@ -14,7 +14,7 @@ _NOISE_BELOW = 0.2
 _BLOCK = 2048
 
 
-def align(mono: Array, rate: int, here_s: Array, there_s: Array) -> tuple[Array, Array]:
+def align(mono: Array, rate: int, here_s: DoubleArray, there_s: DoubleArray) -> tuple[Array, Array]:
     """Lag in seconds to add to each place `there`, and the correlation after it.
 
     The sound within 100 ms of `here` is compared with that around `there`, up to 12 ms apart, up to 30 ms where
@@ -54,7 +54,7 @@ def align(mono: Array, rate: int, here_s: Array, there_s: Array) -> tuple[Array,
     return lag_s, r
 
 
-def _windows(padded: Array, centres_s: Array, inset: int, width: int) -> tuple[Array, IntArray]:
+def _windows(padded: Array, centres_s: DoubleArray, inset: int, width: int) -> tuple[Array, IntArray]:
     """Windows of the padded sound around distinct centres, (U, width), and each centre's row, (N,)."""
     centres, row = np.unique(np.round(centres_s * _RATE).astype(np.int64), return_inverse=True)
     view = np.lib.stride_tricks.sliding_window_view(padded, width)
@@ -79,7 +79,9 @@ def _best(correlation: Array, far: int) -> tuple[Array, Array]:
     right = correlation[rows, np.minimum(peak + 1, 2 * far)]
     curvature = left - 2.0 * height + right
     shift = np.where(curvature < -1e-9, 0.5 * (left - right) / np.minimum(curvature, -1e-9), 0.0)
-    lag_s = (peak - far + np.clip(shift, -0.5, 0.5)) / _RATE
+    shift = np.clip(shift, -0.5, 0.5)
+    height = height - 0.25 * (left - right) * shift
+    lag_s = (peak - far + shift) / _RATE
     fits = height >= _NOISE_BELOW
     r = np.where(fits, height, correlation[:, far])
     return np.where(fits, lag_s, 0.0).astype(np.float32), np.clip(r, -1.0, 1.0).astype(np.float32)

@@ -20,9 +20,7 @@ _SHORTEST_S = 2.0
 _SILENT = 10.0 ** (-80 / 20)
 
 
-def analyse(
-    audio: Array, sample_rate: int, *, source: Source | None = None, report: Report = ignore
-) -> Track:
+def analyse(audio: Array, sample_rate: int, *, source: Source | None = None, report: Report = ignore) -> Track:
     """Everything an editor may know about a recording.
 
     Args:

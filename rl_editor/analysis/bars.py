@@ -44,7 +44,7 @@ def bar_positions(evidence: Array) -> SmallIntArray:
         arriving = np.full(len(states), score[best] - _IRREGULAR_STEP)
         origin = np.full(len(states), best)
         regular = score > arriving[successor]
-        for state in np.flatnonzero(regular):
+        for state in np.flatnonzero(regular).tolist():
             arriving[successor[state]], origin[successor[state]] = score[state], state
         came_from[beat] = origin
         score = arriving + np.where(first, value, 0.0)

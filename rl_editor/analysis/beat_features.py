@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rl_editor.analysis.spectra import Spectra, log_mel
-from rl_editor.arrays import Array, IntArray
+from rl_editor.arrays import Array, DoubleArray, IntArray
 
 QUARTERS = 4
 """Parts of a beat that are told apart."""
@@ -76,7 +76,7 @@ def level_db(audio: Array, bounds: IntArray) -> Array:
     return (10.0 * np.log10(np.maximum(power, 1e-10))).astype(np.float32)
 
 
-def _means(frames: Array, edges: Array) -> Array:
+def _means(frames: Array, edges: DoubleArray) -> Array:
     """Mean of frames (T, F) between fractional edges (N+1,); a span between two frames takes the nearest."""
     sums = np.concatenate([np.zeros((1, frames.shape[1])), np.cumsum(frames, axis=0, dtype=np.float64)])
     first = np.clip(np.round(edges[:-1]).astype(int), 0, len(frames) - 1)

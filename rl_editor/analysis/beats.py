@@ -14,7 +14,8 @@ from rl_editor.arrays import Array, DoubleArray, IntArray
 _NO_PULSE_BPM = 120.0
 _ATTACK_SEARCH_S = 0.06
 _BEFORE_ATTACK_S = 0.010  # from the steepest rise back to the lowest level before it
-_ENVELOPE_S = 0.002
+_STEP = 44  # samples at RATE: an envelope of 2 ms
+_SMOOTH = 5  # steps over which it is smoothed and its rise is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +46,11 @@ def beat_grid(onsets: Array, mono: Array, *, n_samples: int, sample_rate: int) -
 
 def track_beats(strength: Array) -> DoubleArray:
     """Beat times in seconds, ascending, by librosa's dynamic programming on onset strength (T,)."""
-    import librosa
+    from librosa.beat import beat_track
 
     if not strength.any():
         return np.zeros(0)
-    _, frames = librosa.beat.beat_track(onset_envelope=strength, sr=RATE, hop_length=HOP, trim=False)
+    _, frames = beat_track(onset_envelope=strength, sr=RATE, hop_length=HOP, trim=False)
     return np.asarray(frames, dtype=np.float64) * HOP / RATE
 
 
@@ -60,21 +61,22 @@ def attack_offset_s(mono: Array, times_s: DoubleArray) -> float:
         mono: sound at RATE, (n,).
         times_s: tracked beats in seconds.
     """
-    step = round(_ENVELOPE_S * RATE)
-    reach = round(_ATTACK_SEARCH_S / _ENVELOPE_S)
-    energy = np.square(mono[: len(mono) // step * step]).reshape(-1, step).mean(axis=1)
-    level = np.log10(np.convolve(energy, np.ones(5) / 5, mode="same") + 1e-7)
-    rise = level[5:] - level[:-5]  # rise[i]: over the 10 ms that end 2.5 steps after i
-    centres = np.round(times_s / _ENVELOPE_S).astype(int)
-    centres = centres[(centres >= reach) & (centres < len(rise) - reach)]
+    energy = np.square(mono[: len(mono) // _STEP * _STEP]).reshape(-1, _STEP).mean(axis=1)
+    envelope = np.convolve(energy, np.ones(_SMOOTH) / _SMOOTH, mode="same")
+    reach = round(_ATTACK_SEARCH_S * RATE / _STEP)
+    centres = np.round(times_s * RATE / _STEP - 0.5).astype(int)
+    centres = centres[(centres >= reach) & (centres < len(envelope) - reach - _SMOOTH)]
     if len(centres) == 0:
         return 0.0
-    around = rise[centres[:, None] + np.arange(-reach, reach + 1)]
-    clear = around.max(axis=1) > 0.15  # 1.5 dB in 10 ms: an attack at all
+    around = envelope[centres[:, None] + np.arange(-reach, reach + _SMOOTH + 1)]
+    # against the loudest nearby, or the faintest sound before a hit counts as its rise
+    level = np.log10(around / (around.max(axis=1, keepdims=True) + 1e-12) + 0.01)
+    rise = level[:, _SMOOTH:] - level[:, :-_SMOOTH]
+    clear = rise.max(axis=1) > 0.15  # 1.5 dB in 10 ms: an attack at all
     if clear.sum() < 4:
         return 0.0
-    steepest = around[clear].argmax(axis=1) - reach + 2.5
-    return float(np.median(steepest) * _ENVELOPE_S - _BEFORE_ATTACK_S)
+    steepest = rise[clear].argmax(axis=1) - reach + _SMOOTH / 2
+    return float(np.median(steepest)) * _STEP / RATE - _BEFORE_ATTACK_S
 
 
 def tile(times_s: DoubleArray, *, n_samples: int, sample_rate: int) -> IntArray:

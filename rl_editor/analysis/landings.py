@@ -160,7 +160,8 @@ def _best_boundaries(boundary: Array, is_music: BoolArray, step: Step) -> IntArr
     cost = boundary_score(steps.reshape(len(boundary), -1), boundary[playhead], boundary[parts])
     cost[np.abs(parts - playhead) < 2] = np.inf
     rows = np.arange(len(boundary))
-    for column, allowed in enumerate((parts > playhead, parts < playhead, True, True)):
+    anywhere = parts != playhead
+    for column, allowed in enumerate((parts > playhead, parts < playhead, anywhere, anywhere)):
         candidates = np.where(allowed, cost, np.inf)
         best = candidates.argmin(axis=1)
         found = np.isfinite(candidates[rows, best])
@@ -208,7 +209,7 @@ def _gaps(activity: SmallIntArray) -> IntArray:
 
 
 def _longest(chosen: IntArray, lengths: IntArray) -> IntArray:
-    return chosen[lengths[chosen].argmax(keepdims=True)] if len(chosen) else chosen
+    return chosen[[int(lengths[chosen].argmax())]] if len(chosen) else chosen
 
 
 def _beginnings(boundary: Array, is_music: BoolArray) -> IntArray:

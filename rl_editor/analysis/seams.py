@@ -82,7 +82,8 @@ def continuation(features: BeatFeatures, is_music: BoolArray) -> Continuation:
         shifted = np.concatenate([quarters[QUARTERS // 2 :], quarters[-QUARTERS // 2 :]])
         plain, shifted = (values.reshape(len(is_music), -1) for values in (quarters, shifted))
         unit = _percentile_98(np.linalg.norm(np.diff(plain, axis=0), axis=1), is_music[:-1] & is_music[1:])
-        vectors.append((plain / unit, shifted / unit))
+        scale = np.float32(1.0 / unit)
+        vectors.append((plain * scale, shifted * scale))
     return Continuation(tuple(vectors))
 
 

@@ -96,14 +96,14 @@ def _filtered(mono: Array, n_fft: int, hop: int, filters: Array) -> Array:
 
 
 def _mel_filters() -> Array:
-    import librosa
+    from librosa.filters import mel
 
-    bank = librosa.filters.mel(sr=RATE, n_fft=_N_FFT, n_mels=N_BANDS, fmin=30.0, fmax=10500.0, norm=None)
+    bank = mel(sr=RATE, n_fft=_N_FFT, n_mels=N_BANDS, fmin=30.0, fmax=10500.0, norm=None)
     return np.ascontiguousarray(bank.T / (_N_FFT / 4) ** 2, dtype=np.float32)
 
 
 def _chroma_filters() -> Array:
-    import librosa
+    from librosa.filters import chroma
 
-    bank = librosa.filters.chroma(sr=RATE, n_fft=_CHROMA_N_FFT, tuning=0.0)
+    bank = chroma(sr=RATE, n_fft=_CHROMA_N_FFT, tuning=0.0)
     return np.ascontiguousarray(bank.T / (_CHROMA_N_FFT / 4) ** 2, dtype=np.float32)

@@ -21,7 +21,7 @@ from typing import Any
 
 from rl_editor.atomic import write_text
 from rl_editor.audio.source import Source
-from rl_editor.errors import EDLError, EditorError
+from rl_editor.errors import EditorError, EDLError
 
 VERSION = 1
 
@@ -85,9 +85,7 @@ class EDL:
             raise EDLError(f"end_fade {self.end_fade}: must not be negative")
         last = max(self.segments, key=lambda segment: segment.end)
         if last.end > self.source.n_samples:
-            raise EDLError(
-                f"segment [{last.start}, {last.end}): the source has only {self.source.n_samples} samples"
-            )
+            raise EDLError(f"segment [{last.start}, {last.end}): the source has only {self.source.n_samples} samples")
 
     @property
     def n_samples(self) -> int:

@@ -1,0 +1,40 @@
+"""What commands share on their command lines: the parser, and times as people write them."""
+
+import re
+import sys
+from argparse import ArgumentTypeError, HelpFormatter
+from typing import NoReturn
+
+from jsonargparse import ArgumentParser
+
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?")
+
+
+class CommandParser(ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Say what is wrong with the command line and leave with status 2."""
+        line = " ".join(message.split())
+        sys.stderr.write(f"rl-editor: {line} (see {self.prog} --help)\n")
+        sys.exit(2)
+
+
+def command_parser(name: str, description: str) -> CommandParser:
+    """The parser of one command, without arguments yet."""
+    return CommandParser(prog=f"rl-editor {name}", description=description, formatter_class=HelpFormatter)
+
+
+def seconds(text: str | float) -> float:
+    """A time in seconds: `4:00`, `1:02:03.5`, `240`, `1.5s`; a number stays what it is.
+
+    Raises:
+        ArgumentTypeError: the text is none of these.
+    """
+    if isinstance(text, float):  # jsonargparse converts once and then validates what came out by converting again
+        return text
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is no time; write 4:00, 1:02:03 or 240")
+    hours, minutes, rest = match.groups()
+    return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(rest)

@@ -1,0 +1,68 @@
+"""The program `rl-editor`: finds the command, reports errors in one line, sets the exit status.
+
+0: done. 1: a file, a recording or a request that can't be met. 2: the command line is wrong. 130: interrupted.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from rl_editor.errors import EditorError
+
+COMMANDS = {
+    "edit": "turn recordings into songs",
+    "render": "play an EDL: hand-changed, or on other recordings of the same length",
+    "sample-data": "make songs and raw jams to try things on, with their exact truth",
+    "info": "versions, devices, ffmpeg, shipped recipes and checkpoints",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command line and leave with its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.exit(_dispatch(arguments))
+    except EditorError as error:
+        sys.stderr.write(f"rl-editor: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("rl-editor: interrupted; nothing half-written was left\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left; there is nobody to tell
+        sys.exit(1)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if name in ("-h", "--help"):
+        sys.stdout.write(_overview())
+        return 0
+    if name == "--version":
+        from rl_editor import __version__
+
+        sys.stdout.write(f"rl-editor {__version__}\n")
+        return 0
+    if name not in COMMANDS:
+        sys.stderr.write(f"rl-editor: {name}: no such command; there are {', '.join(COMMANDS)}\n")
+        return 2
+    command = importlib.import_module(f"rl_editor.cli.{name.replace('-', '_')}")
+    status: int = command.run(command.parser().parse_args(rest))
+    return status
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: rl-editor COMMAND ...",
+            "",
+            "Turn a long recording into a song.",
+            "",
+            *lines,
+            "",
+            "`rl-editor COMMAND --help` tells more; `rl-editor --version` prints the version.",
+            "",
+        ]
+    )

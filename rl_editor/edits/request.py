@@ -1,0 +1,56 @@
+"""What is asked of an editor, and the one protocol of whoever edits."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from rl_editor.analysis.track import Track
+from rl_editor.edits.edl import EDL
+from rl_editor.errors import RequestError
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """Wishes for an edit; without `target_s` and `keep` its length follows from the content."""
+
+    target_s: float | None = None
+    """Length in seconds."""
+    keep: float | None = None
+    """Length as a share of the recording; above 1 it is made longer."""
+    slack_s: float = 1.0
+    """Most seconds by which the length may differ."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.target_s is not None and self.keep is not None:
+            raise RequestError("a length is asked for either in seconds or as a share, not both")
+        for name, value in (("length", self.target_s), ("share to keep", self.keep)):
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise RequestError(f"{name} {value}: must be a positive number")
+        if not (math.isfinite(self.slack_s) and self.slack_s >= 0):
+            raise RequestError(f"slack {self.slack_s}: must be 0 or more seconds")
+
+    def length_s(self, recording_s: float) -> float | None:
+        """The length asked for of a recording of `recording_s` seconds; None where the content decides."""
+        return self.target_s if self.keep is None else self.keep * recording_s
+
+
+class Editor(Protocol):
+    """Whatever turns a Track and a request into edits."""
+
+    def edit(self, track: Track, request: EditRequest) -> list[EDL]:
+        """Edits that meet the request, best first.
+
+        Raises:
+            RequestError: no edit of this recording meets the request.
+        """
+        ...
+
+
+def clock(seconds: float) -> str:
+    """A time as people write it: 4:05, 1:02:03; tenths only where there are any under a minute."""
+    if seconds < 60 and abs(seconds - round(seconds)) > 0.05:
+        return f"0:{seconds:04.1f}"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
