@@ -46,12 +46,18 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def check_writable(path: Path, *, overwrite: bool) -> None:
+def check_writable(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
     """Refuse early, before long work, a target that could not be written at its end.
 
+    Args:
+        path: the file to make.
+        overwrite: a file that is already there may be replaced.
+        source: what it is made from, which is never replaced.
     Raises:
         EditorError: `path` exists and may not be replaced, is a folder, or its folder can't be written.
     """
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise EditorError(f"{path}: is the recording itself, which is never replaced; choose another output")
     if path.is_dir():
         raise EditorError(f"{path}: is a folder, not a file")
     if path.exists() and not overwrite:

@@ -112,7 +112,7 @@ def check_holds(path: Path, channels: int, sample_rate: int) -> None:
     else:
         return
     others = (suffix for suffix in (".wav", ".flac") if _holds(_FORMATS[suffix], channels, sample_rate))
-    raise AudioError(f"{path}: {form.name} {limit}; write a {' or '.join(others) or 'sound with fewer'}")
+    raise AudioError(f"{path}: {form.name} {limit}; write a {' or '.join(others) or 'sound with fewer channels'}")
 
 
 def container_for(path: Path, encoding: Encoding, n_bytes: int) -> str:

@@ -92,11 +92,11 @@ class Targets:
             join_preview=Path(args.join_preview) if args.join_preview else None,
         )
 
-    def check(self, *, overwrite: bool) -> None:
+    def check(self, source: Path, *, overwrite: bool) -> None:
         """Refuse before the work what could not be written after it."""
         for path in (self.song, self.edl, self.plot, self.join_preview):
             if path is not None:
-                check_writable(path, overwrite=overwrite)
+                check_writable(path, overwrite=overwrite, source=source)
 
 
 def _is_folder(text: str) -> bool:
@@ -105,16 +105,19 @@ def _is_folder(text: str) -> bool:
 
 def _edit_one(song: Path, targets: Targets, request: "EditRequest", args: "Namespace") -> None:
     from rl_editor.analysis.analyse import analyse
+    from rl_editor.audio.encoding import check_holds
     from rl_editor.audio.files import read_audio
     from rl_editor.edits.registry import load_editor
 
     if not args.dry_run:
-        targets.check(overwrite=args.overwrite)
+        targets.check(song, overwrite=args.overwrite)
     editor = load_editor(args.editor)
     with bars(quiet=args.quiet or args.json) as report:
         report("reading", 0.0)
         recording = read_audio(song)
         report("reading", 1.0)
+        if not args.dry_run:
+            check_holds(targets.song, recording.source.channels, recording.source.sample_rate)
         track = analyse(recording.audio, recording.source.sample_rate, source=recording.source, report=report)
         report("deciding", 0.0)
         edl = editor.edit(track, request)[0]

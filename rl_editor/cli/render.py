@@ -48,8 +48,8 @@ def run(args: "Namespace") -> int:
     outputs = [Path(args.output) / source.name if folder else Path(args.output) for source in sources]
     if len(set(outputs)) < len(outputs):
         raise EDLError("two of the sources have the same name, so one would replace the other")
-    for output in outputs:
-        check_writable(output, overwrite=args.overwrite)
+    for source, output in zip(sources, outputs, strict=True):
+        check_writable(output, overwrite=args.overwrite, source=source)
     with bars(quiet=args.quiet) as report:
         for source, output in zip(sources, outputs, strict=True):
             report(source.name, 0.0)
