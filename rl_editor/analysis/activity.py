@@ -18,8 +18,19 @@ STEP = 20
 """Mel frames between cues: a fifth of a second."""
 _WINDOW_S = 4.0
 _SHORTEST_S = 4.0
-_SILENCE_DB = 45.0  # under the loud parts
-_SWITCH_COST = 6.0
+_SHORT_S = 0.4
+_STEADY_PULSE = 0.85  # of most of the music, or pulse can't tell music from the rest
+_PULSED = 0.6  # what has so clear a pulse is music however thin it sounds
+_STOPPED_DB = -18.0  # under the loud parts: players stop before they talk or tune
+_STOP_WITHIN_S = 3.0
+_COUNT_IN_S = 6.0
+_SILENCE_DB = -55.0
+_FLOOR_DB = -36.0  # a floor above this is quiet music
+_ABOVE_FLOOR_DB = 8.0
+_EDGE_WITHIN_S = 2.0  # half a window: so far off a run's edges may be
+_CLEAR_RISE_DB = 6.0
+_STILL_FALLING_DB = 4.0
+_SWITCH_COST = 0.1  # mean evidence that a stretch of the shortest length must bring
 
 
 class Activity(IntEnum):
@@ -41,8 +52,8 @@ class Cues:
     bass: Array
     density: Array
     no_gaps: Array
-    level_db: Array
-    """Level in dB under the loud parts (their 90th percentile), for telling silence."""
+    short_db: Array
+    """Level over 0.4 s, in dB over the loud parts (the 90th percentile of 4 s); tells stops and silence."""
 
     @property
     def music(self) -> Array:
@@ -71,14 +82,15 @@ def listen_for_cues(spectra: Spectra, strength: Array) -> Cues:
     def smooth(values: Array) -> Array:
         return uniform_filter1d(values.astype(np.float32), window)[::STEP]
 
-    below_db = (local_db - loud_db)[::STEP].astype(np.float32)
+    below_db = (local_db - loud_db)[::STEP]
+    short_db = 10.0 * np.log10(uniform_filter1d(power, round(_SHORT_S * spectra.frame_rate)) + 1e-10) - loud_db
     return Cues(
         level=_scaled(below_db, -25.0, -3.0),
         pulse=_scaled(pulse_clarity(strength, spectra.frame_rate), 0.05, 0.45),
         bass=_scaled(smooth(bass_db), -35.0, -5.0),
         density=_scaled(smooth(broad), 0.15, 0.55),
         no_gaps=_scaled(smooth(gaps), 0.35, 0.05),
-        level_db=below_db,
+        short_db=short_db[::STEP].astype(np.float32),
     )
 
 
@@ -124,30 +136,84 @@ def classify(cues: Cues, bounds_s: DoubleArray, frame_rate: float) -> SmallIntAr
         bounds_s: (B+1,) seconds.
         frame_rate: mel frames a second.
     """
-    music = _two_states(cues.music - music_threshold(cues.music), step_s=STEP / frame_rate)
-    labels = np.where(music, Activity.MUSIC, Activity.TALK)
-    tonal = (cues.no_gaps > 0.5) & (cues.pulse < 0.5) & (cues.density < 0.5)
-    labels = np.where(~music & tonal, Activity.TUNING, labels)
-    labels = np.where(~music & (cues.pulse > 0.6) & (cues.no_gaps < 0.3), Activity.COUNT_IN, labels)
-    labels = np.where(cues.level_db < -_SILENCE_DB, Activity.SILENCE, labels)
-    centres = np.round((bounds_s[:-1] + bounds_s[1:]) / 2 * frame_rate / STEP).astype(int)
-    return labels[np.clip(centres, 0, len(labels) - 1)].astype(np.int8)
+    step_s = STEP / frame_rate
+    music = _is_music(cues, step_s)
+    gaps = cues.no_gaps < 0.5
+    labels = np.where(music, Activity.MUSIC, np.where(gaps, Activity.TALK, Activity.TUNING)).astype(np.int8)
+    for first, last in runs(labels, Activity.MUSIC):
+        begins = _count_in_ends(cues, first, min(last, first + round(_COUNT_IN_S / step_s)))
+        labels[first:begins] = Activity.COUNT_IN if first > 0 else Activity.MUSIC
+    labels[_is_silent(cues)] = Activity.SILENCE
+    centres = np.round((bounds_s[:-1] + bounds_s[1:]) / 2 / step_s).astype(int)
+    return labels[np.clip(centres, 0, len(labels) - 1)]
 
 
 def music_threshold(music: Array) -> float:
-    """The score under which a stretch is not music: between two clear groups, else low enough to keep all.
+    """The score under which a stretch may not be music: Otsu's threshold, where two groups can be told apart at all.
 
-    Otsu's threshold, kept within the range in which synthetic talk and quiet music were told apart.
+    Args:
+        music: mean of the cues, (W,) in [0, 1].
     """
     values = np.sort(music.astype(np.float64))
     if len(values) < 2:
-        return 0.3
+        return 0.5
     below = np.arange(1, len(values))
     left = np.cumsum(values)[:-1] / below
     right = (values.sum() - np.cumsum(values)[:-1]) / (len(values) - below)
     between = below * (len(values) - below) * (right - left) ** 2
     split = int(between.argmax())
-    return float(np.clip((values[split] + values[split + 1]) / 2, 0.30, 0.50))
+    return float(np.clip((values[split] + values[split + 1]) / 2, 0.5, 0.8))
+
+
+def _is_music(cues: Cues, step_s: float) -> BoolArray:
+    """Steps that are music, (W,): all of them where the music itself has no steady pulse to be told by."""
+    threshold = music_threshold(cues.music)
+    sure = cues.music >= threshold
+    everything = np.ones(len(sure), dtype=np.bool_)
+    if not sure.any() or np.percentile(cues.pulse[sure], 25) < _STEADY_PULSE:
+        return everything
+    evidence = np.maximum(cues.music - threshold, 0.5 * (cues.pulse - _PULSED))
+    music = _two_states(evidence, step_s=step_s)
+    stopped = cues.short_db < _STOPPED_DB
+    reach = round(_STOP_WITHIN_S / step_s)
+    for first, last in runs(music.astype(np.int8), 0):
+        edges = (slice(max(first - reach, 0), first + reach), slice(max(last - reach, 0), last + reach))
+        if not any(stopped[edge].any() for edge in edges):
+            music[first:last] = True  # a quiet passage: nobody stopped playing
+    return _with_exact_edges(music, cues.short_db, step_s)
+
+
+def _with_exact_edges(music: BoolArray, short_db: Array, step_s: float) -> BoolArray:
+    """The same runs of music, from where the level rises to where the last chord has died away."""
+    output = np.zeros_like(music)
+    second, reach = round(1.0 / step_s), round(_EDGE_WITHIN_S / step_s)
+    sums = np.concatenate([[0.0], np.cumsum(short_db, dtype=np.float64)])
+    for first, last in runs(music.astype(np.int8), 1):
+        begin = first
+        around = np.arange(max(first - reach, second), min(first + reach, len(short_db) - second))
+        if first > 0 and len(around):
+            rise = (sums[around + second] - 2 * sums[around] + sums[around - second]) / second
+            begin = int(around[rise.argmax()]) if rise.max() > _CLEAR_RISE_DB else first
+        end = last
+        lowest = short_db[max(last - second, 0) : last].min()
+        while end < len(short_db) and short_db[end] < lowest + _STILL_FALLING_DB and not music[end]:
+            lowest = min(lowest, short_db[end])
+            end += 1
+        output[begin:end] = True
+    return output
+
+
+def _count_in_ends(cues: Cues, first: int, last: int) -> int:
+    """Where the hits before a run of music end: the last step in [first, last) that is nearly all gaps."""
+    gaps = np.flatnonzero(cues.no_gaps[first:last] < 0.3)
+    return first + int(gaps[-1]) + 1 if len(gaps) and gaps[0] <= 1 else first
+
+
+def _is_silent(cues: Cues) -> BoolArray:
+    """Steps in which nothing is heard above the noise of the room, (W,)."""
+    floor_db = float(np.percentile(cues.short_db, 1))
+    quiet_db = floor_db + _ABOVE_FLOOR_DB if floor_db < _FLOOR_DB else _SILENCE_DB
+    return cues.short_db < max(quiet_db, _SILENCE_DB)
 
 
 def runs(labels: SmallIntArray, value: int) -> IntArray:
@@ -159,8 +225,8 @@ def runs(labels: SmallIntArray, value: int) -> IntArray:
 
 def _two_states(evidence: Array, *, step_s: float) -> BoolArray:
     """Viterbi path of a two-state chain, True for positive evidence, that does not switch for a moment."""
-    cost = _SWITCH_COST * 0.1 * _SHORTEST_S / step_s / 2
-    gain = np.stack([-evidence, evidence], axis=1).astype(np.float64) * 2.0
+    cost = _SWITCH_COST * _SHORTEST_S / step_s
+    gain = np.stack([-evidence, evidence], axis=1).astype(np.float64)
     score, back = gain[0].copy(), np.zeros(gain.shape, dtype=np.int8)
     for at in range(1, len(gain)):
         switched = score[::-1] - cost

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
@@ -80,6 +80,7 @@ def draw(edl: EDL, track: Track, audio: Array, song: Array) -> Figure:
     below.set_title("song", loc="left", fontsize=9)
     for axes in (above, below):
         axes.set_yticks([])
+        axes.xaxis.set_major_locator(MultipleLocator(_tick_s(axes.get_xlim()[1])))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
     return figure
 
@@ -107,6 +108,11 @@ def _dead_time(axes: Axes, track: Track) -> None:
                 label = activity.name.lower().replace("_", "-")
                 axes.annotate(label, ((start_s + end_s) / 2, 0.015), xycoords=("data", "axes fraction"),
                               ha="center", fontsize=7)  # fmt: skip
+
+
+def _tick_s(duration_s: float) -> float:
+    """Seconds between ticks: a round time, at most 16 of them."""
+    return next((step for step in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if duration_s / step <= 16), 1800)
 
 
 def _bars(axes: Axes, track: Track, bottom: float) -> None:
