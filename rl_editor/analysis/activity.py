@@ -71,7 +71,7 @@ def listen_for_cues(spectra: Spectra, strength: Array) -> Cues:
     window = round(_WINDOW_S * spectra.frame_rate)
     power = spectra.mel.sum(axis=1)
     frame_db = 10.0 * np.log10(power + 1e-10)
-    local_db = 10.0 * np.log10(uniform_filter1d(power, window) + 1e-10)
+    local_db = _mean_db(power, window)
     loud_db = float(np.percentile(local_db, 90))
     bands_db = 10.0 * np.log10(spectra.mel + 1e-10)
     peak_db = bands_db.max(axis=1)
@@ -83,7 +83,7 @@ def listen_for_cues(spectra: Spectra, strength: Array) -> Cues:
         return uniform_filter1d(values.astype(np.float32), window)[::STEP]
 
     below_db = (local_db - loud_db)[::STEP]
-    short_db = 10.0 * np.log10(uniform_filter1d(power, round(_SHORT_S * spectra.frame_rate)) + 1e-10) - loud_db
+    short_db = _mean_db(power, round(_SHORT_S * spectra.frame_rate)) - loud_db
     return Cues(
         level=_scaled(below_db, -25.0, -3.0),
         pulse=_scaled(pulse_clarity(strength, spectra.frame_rate), 0.05, 0.45),
@@ -239,6 +239,11 @@ def _two_states(evidence: Array, *, step_s: float) -> BoolArray:
         if back[at, state]:
             state = 1 - state
     return path
+
+
+def _mean_db(power: Array, window: int) -> Array:
+    """Level of the mean power over `window` frames; the filter's running sum may end a rounding error below zero."""
+    return 10.0 * np.log10(np.maximum(uniform_filter1d(power, window), 0.0) + 1e-10)
 
 
 def _scaled(values: Array, low: float, high: float) -> Array:

@@ -80,7 +80,8 @@ def onset_bands(mel: Array) -> Array:
     bands = np.stack([flux[:, :8].mean(1), flux[:, 8:40].mean(1), flux[:, 40:].mean(1)], axis=1)
     second = round(RATE / HOP)
     raised = np.maximum(bands - uniform_filter1d(bands, second, axis=0), 0.0)
-    local = np.sqrt(uniform_filter1d(raised**2, 10 * second, axis=0))
+    # the running sum of a filter may end a rounding error below zero
+    local = np.sqrt(np.maximum(uniform_filter1d(raised**2, 10 * second, axis=0), 0.0))
     overall = np.sqrt((raised**2).mean(axis=0)) if len(raised) else np.zeros(3)
     return np.minimum(raised / (local + 0.15 * overall + 1e-9), 6.0).astype(np.float32)
 

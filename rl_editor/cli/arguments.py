@@ -3,7 +3,7 @@
 import re
 import sys
 from argparse import ArgumentTypeError, HelpFormatter
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
@@ -25,13 +25,31 @@ def command_parser(name: str, description: str) -> CommandParser:
     return CommandParser(prog=f"rl-editor {name}", description=description, formatter_class=HelpFormatter)
 
 
-def seconds(text: str | float) -> float:
-    """A time in seconds: `4:00`, `1:02:03.5`, `240`, `1.5s`; a number stays what it is.
+# jsonargparse converts once, then validates what came out by converting it again: what is no text stays as it is.
+Converted = Any
+
+
+def time_range(text: "str | Converted") -> "tuple[float, float] | Converted":
+    """A range of a recording in seconds: `1:00-1:30`.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    if not isinstance(text, str):
+        return text
+    first, dash, last = text.partition("-")
+    if not dash:
+        raise ArgumentTypeError(f"{text!r} is no range; write 1:00-1:30")
+    return seconds(first), seconds(last)
+
+
+def seconds(text: "str | Converted") -> "float | Converted":
+    """A time in seconds: `4:00`, `1:02:03.5`, `240`, `1.5s`.
 
     Raises:
         ArgumentTypeError: the text is none of these.
     """
-    if isinstance(text, float):  # jsonargparse converts once and then validates what came out by converting again
+    if not isinstance(text, str):
         return text
     match = _CLOCK.fullmatch(text.strip())
     if match is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_editor.atomic import check_writable, replacing
-from rl_editor.cli.arguments import CommandParser, command_parser, seconds
+from rl_editor.cli.arguments import CommandParser, command_parser, seconds, time_range
 from rl_editor.errors import EditorError
 from rl_editor.progress import Report, bars
 
@@ -33,6 +33,24 @@ def parser() -> CommandParser:
         "--slack", type=seconds, default=1.0, metavar="TIME", help="most that the length may differ (default 1s)"
     )
     parser.add_argument(
+        "--lock",
+        type=time_range,
+        action="append",
+        default=[],
+        metavar="A-B",
+        help="must be played: 1:00-1:30; repeatable",
+    )
+    parser.add_argument(
+        "--ban", type=time_range, action="append", default=[], metavar="A-B", help="must not be played; repeatable"
+    )
+    parser.add_argument("--start", type=seconds, metavar="TIME", help="begin with this beat of the recording")
+    parser.add_argument("--end", type=seconds, metavar="TIME", help="end here in the recording")
+    parser.add_argument(
+        "--order", default="forward", metavar="ORDER", help="forward (default), or free: parts may change places"
+    )
+    parser.add_argument("--loops", action="store_true", help="allow repeats even where the length does not demand them")
+    parser.add_argument("--top", type=int, default=1, metavar="N", help="write the N best, at least 20 %% apart")
+    parser.add_argument(
         "--editor", default="planner", metavar="NAME", help="planner (default), window, head, loudest, random"
     )
     parser.add_argument("--edl", metavar="JSON", help="where the EDL goes; default: beside the song")
@@ -50,7 +68,19 @@ def run(args: "Namespace") -> int:
     """Edit each song; a bad one is reported and does not stop the others."""
     from rl_editor.edits.request import EditRequest
 
-    request = EditRequest(target_s=args.duration, keep=args.keep, slack_s=args.slack, seed=args.seed)
+    request = EditRequest(
+        target_s=args.duration,
+        keep=args.keep,
+        slack_s=args.slack,
+        locks=tuple(args.lock),
+        bans=tuple(args.ban),
+        start_s=args.start,
+        end_s=args.end,
+        order=args.order,
+        loops=args.loops,
+        count=args.top,
+        seed=args.seed,
+    )
     songs = [Path(song) for song in args.songs]
     single = (args.edl, args.plot, args.join_preview)
     if len(songs) > 1 and (any(single) or (args.output and not _is_folder(args.output))):
@@ -92,6 +122,17 @@ class Targets:
             join_preview=Path(args.join_preview) if args.join_preview else None,
         )
 
+    def numbered(self, number: int) -> "Targets":
+        """The targets of the edit of this rank: the best keeps the name, the others get their number."""
+        if number == 1:
+            return self
+
+        def rename(path: Path) -> Path:
+            return path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+        preview = self.join_preview and rename(self.join_preview)
+        return Targets(rename(self.song), rename(self.edl), rename(self.plot), preview)
+
     def check(self, source: Path, *, overwrite: bool) -> None:
         """Refuse before the work what could not be written after it."""
         for path in (self.song, self.edl, self.plot, self.join_preview):
@@ -110,7 +151,8 @@ def _edit_one(song: Path, targets: Targets, request: "EditRequest", args: "Names
     from rl_editor.edits.registry import load_editor
 
     if not args.dry_run:
-        targets.check(song, overwrite=args.overwrite)
+        for number in range(1, request.count + 1):
+            targets.numbered(number).check(song, overwrite=args.overwrite)
     editor = load_editor(args.editor)
     with bars(quiet=args.quiet or args.json) as report:
         report("reading", 0.0)
@@ -120,10 +162,14 @@ def _edit_one(song: Path, targets: Targets, request: "EditRequest", args: "Names
             check_holds(targets.song, recording.source.channels, recording.source.sample_rate)
         track = analyse(recording.audio, recording.source.sample_rate, source=recording.source, report=report)
         report("deciding", 0.0)
-        edl = editor.edit(track, request)[0]
+        edits = editor.edit(track, request)
         report("deciding", 1.0)
-        gain_db = 0.0 if args.dry_run else _write(recording, track, edl, targets, args.overwrite, report)
-    _tell(track, edl, targets, gain_db, args)
+        gains_db = [0.0] * len(edits)
+        if not args.dry_run:
+            for k, edl in enumerate(edits):
+                gains_db[k] = _write(recording, track, edl, targets.numbered(k + 1), args.overwrite, report)
+    for k, (edl, gain_db) in enumerate(zip(edits, gains_db, strict=True)):
+        _tell(track, edl, targets.numbered(k + 1), gain_db, args)
 
 
 def _write(

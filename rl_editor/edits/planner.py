@@ -1,251 +1,235 @@
-"""The planner: the edit of greatest worth of the length asked for, found exactly.
+"""The planner: the edit of greatest worth that meets a request, found exactly on its graph.
 
-Worth is counted in seconds of good music. A beat is worth its length times (2 content - 1), so that without a target
-the edit keeps what is better than not playing it. A join costs what a listener would give up to avoid it; beginning
-with the beginning and ending with the ending are worth something; playing again what was played is worth less than
-what is new. Landings go forward only, unless the target is longer than the music.
+Landings go forward only, unless the length demands repeats or the request allows them; then each repeated stretch has
+its price. In free order an edit may also begin later and let what came before come last; without locks, since a lock
+is held by never being passed over.
 """
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rl_editor.analysis.landings import Family
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray
+from rl_editor.arrays import Array
 from rl_editor.edits import content
 from rl_editor.edits.edl import EDL, Maker, Segment
+from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
 from rl_editor.edits.joins import fade_at_end, fade_at_start, join_fade
+from rl_editor.edits.length import difference, exactly, played_beats
 from rl_editor.edits.request import EditRequest, clock
-from rl_editor.edits.search import Edges, Graph, Search, search
+from rl_editor.edits.search import Search, search
+from rl_editor.edits.wishes import Wishes, resolve
 from rl_editor.errors import RequestError
 
 _MOST_TIMES_LONGER = 4.0
+_DIFFERENT = 0.2  # share of the kept time in which two edits must differ
+_DEARER_S = 4.0  # seconds of good music that a landing costs more each time it is to be avoided
+_WORN = 0.15  # content that kept beats lose each time another edit is wanted
+_ROUNDS = 8
 
 
-@dataclass(frozen=True)
-class PlannerConfig:
-    """What the planner trades against what."""
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What to plan, and at which prices."""
 
-    join_s: float = 1.0
-    """Seconds of good music that a perfect join costs."""
-    seam_s: float = 8.0
-    """Seconds of good music that a join of seam score 1 costs on top; grows with the square of the score."""
-    off_phase: float = 0.25
-    """Seam score added where a landing changes the position in the bar."""
-    beginning_s: float = 8.0
-    """Seconds of good music that beginning where music begins is worth."""
-    ending_s: float = 8.0
-    """Seconds of good music that ending where music ends is worth."""
-    repeat: float = 0.6
-    """Share of its length that a repeated stretch costs."""
-    shortest_run: int = 16
-    """Beats played at least between two joins; halved until an edit is found."""
-    nearness: float = 0.2
-    """Seconds of good music that a second away from the target costs."""
-    grid_s: float = 0.1
-    """Seconds a unit of the search; halved until the length, counted in samples, is within the slack."""
+    track: Track
+    score: Array
+    """Content, (B,) in [0, 1]."""
+    wishes: Wishes
+    request: EditRequest
+    config: PlannerConfig
+    surcharge: Array
+    """Seconds of good music that each landing costs on top, (B+1, K)."""
+
+    @property
+    def target_s(self) -> float | None:
+        """Length asked for."""
+        return self.request.length_s(self.track.source.duration_s)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there is as much music as is asked for."""
+        playable = self.track.is_music & ~self.wishes.banned
+        music_s = float(np.diff(self.track.bounds_s)[playable].sum())
+        return self.target_s is None or self.target_s <= music_s
+
+    @property
+    def name(self) -> str:
+        """Of the recording."""
+        return self.track.source.file or "recording"
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An edit and the landings it uses, as flat indices of the table."""
+
+    edl: EDL
+    landings: list[int]
+    worth: float
+    """Seconds of good music, what the length is off already taken away."""
 
 
 class PlannerEditor:
     """The editor `planner`: optimal by content, seams, beginning and ending."""
 
-    def __init__(self, config: PlannerConfig = PlannerConfig()) -> None:
-        self.config = config
+    def __init__(self, config: PlannerConfig | None = None) -> None:
+        self.config = config or PlannerConfig()
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
-        """One edit, the best.
+        """Edits that meet the request, best first, each at least 20 % different from those before it.
 
         Raises:
-            RequestError: no edit of this recording has the length asked for.
+            RequestError: no edit of this recording meets the request.
         """
-        score = content.rules(track)
-        if not track.is_music.any():
-            raise RequestError(f"{_name(track)}: no music was found that could be kept")
-        target_s = request.length_s(track.source.duration_s)
-        if target_s is None:
-            return [self._free_length(track, score, request.seed)]
-        if target_s > _MOST_TIMES_LONGER * track.source.duration_s:
-            longest = clock(_MOST_TIMES_LONGER * track.source.duration_s)
-            raise RequestError(f"{_name(track)}: can't be made {clock(target_s)} long; the longest edit is {longest}")
-        return [self._of_length(track, score, target_s, request)]
+        problem = Problem(
+            track=track,
+            score=content.rules(track),
+            wishes=resolve(track, request),
+            request=request,
+            config=self.config,
+            surcharge=np.zeros(track.landings.beat.shape, dtype=np.float32),
+        )
+        _check(problem)
+        found: list[EDL] = []
+        for _ in range(request.count + _ROUNDS):
+            solution = _best(problem)
+            if solution is None:
+                break
+            if all(difference(solution.edl, other) >= _DIFFERENT for other in found):
+                found.append(solution.edl)
+            if len(found) == request.count:
+                break
+            problem = _avoiding(problem, solution)
+        if not found:
+            raise RequestError(_refusal(problem))
+        return found
 
-    def _free_length(self, track: Track, score: Array, seed: int) -> EDL:
-        # a unit of a second: the optimum over all lengths does not depend on it
-        shortest_run = min(self.config.shortest_run, track.n_beats)
-        unit = track.source.sample_rate
-        graph = build_graph(track, score, self.config, unit=unit, loops=False, shortest_run=shortest_run)
-        found = search(graph, int(graph.keep_units.sum()) + 1)
-        units = int(found.best_value.argmax())
-        if not np.isfinite(found.best_value[units]):
-            raise RequestError(f"{_name(track)}: too short to be edited")
-        return decode(track, found, units, target_s=None, seed=seed)
 
-    def _of_length(self, track: Track, score: Array, target_s: float, request: EditRequest) -> EDL:
-        rate = track.source.sample_rate
-        music_s = float(np.diff(track.bounds)[track.is_music].sum()) / rate
-        nearest: list[float] = []
-        for loops in (False, True) if target_s <= music_s else (True,):
-            for shortest_run in _halvings(min(self.config.shortest_run, track.n_beats)):
-                for grid_s in (self.config.grid_s, self.config.grid_s / 4):
-                    graph = build_graph(
-                        track,
-                        score,
-                        self.config,
-                        unit=max(1, round(grid_s * rate)),
-                        loops=loops,
-                        shortest_run=shortest_run,
-                    )
-                    edl = self._nearest(track, graph, target_s, request, grid_s, nearest)
-                    if edl is not None:
-                        return edl
-        offers = ", ".join(clock(length) for length in sorted(set(nearest), key=lambda s: abs(s - target_s))[:3])
-        hint = f"the nearest lengths are {offers}" if offers else "there is no edit near that length"
-        raise RequestError(f"{_name(track)}: no edit is {clock(target_s)} long within {request.slack_s:g} s; {hint}")
+def _check(problem: Problem) -> None:
+    if not problem.track.is_music.any():
+        raise RequestError(f"{problem.name}: no music was found that could be kept")
+    longest_s = _MOST_TIMES_LONGER * problem.track.source.duration_s
+    if problem.target_s is not None and problem.target_s > longest_s:
+        wish, longest = clock(problem.target_s), clock(longest_s)
+        raise RequestError(f"{problem.name}: can't be made {wish} long; the longest edit is {longest}")
 
-    def _nearest(
-        self,
-        track: Track,
-        graph: Graph,
-        target_s: float,
-        request: EditRequest,
-        grid_s: float,
-        nearest: list[float],
-    ) -> EDL | None:
-        """The best edit whose length in samples is within the slack; other lengths go to `nearest`."""
-        reach = max(1, round(max(request.slack_s, 2 * grid_s) / grid_s))
-        target = round(target_s / grid_s)
+
+def _best(problem: Problem) -> Solution | None:
+    """The best edit, under the strictest rules that have one."""
+    request = problem.request
+    if request.loops:
+        problem = replace(problem, config=replace(problem.config, repeat=0.5 * problem.config.repeat))
+    if problem.enough and not request.loops:
+        once = [_first(problem, backward=False)]
+        if request.order == "free" and not problem.wishes.locked.any():
+            once += [_solve(problem, rules) for rules in _turns(problem)]
+        best = max(filter(None, once), key=lambda solution: solution.worth, default=None)
+        if best is not None or problem.target_s is None:
+            return best
+    return _first(problem, backward=True)
+
+
+def _first(problem: Problem, *, backward: bool) -> Solution | None:
+    """The best edit under the first rules, each freer than the one before, that have one."""
+    solutions = (_solve(problem, rules) for rules in _rules(problem, backward=backward))
+    return next(filter(None, solutions), None)
+
+
+def _turns(problem: Problem) -> list[Rules]:
+    """One set of rules for each beat an edit in free order may begin with."""
+    first = problem.track.landings.beat[0]
+    start = problem.wishes.start
+    beats = np.unique(first[first > 0]).tolist() if start is None else [start]
+    shortest = min(problem.config.shortest_run, problem.track.n_beats)
+    unit = _unit(problem, problem.config.grid_s)
+    return [Rules(unit, shortest, backward=True, turn=beat) for beat in beats]
+
+
+def _rules(problem: Problem, *, backward: bool) -> Iterator[Rules]:
+    """Rules to try one after another, each freer than the one before."""
+    shortest = min(problem.config.shortest_run, problem.track.n_beats)
+    # without a target all lengths are weighed at once, and a second is fine enough a unit
+    grid_s = problem.config.grid_s
+    grids_s = (grid_s, grid_s / 4) if problem.target_s is not None else (1.0,)
+    for any_start, run, each_s in itertools.product((False, True), _halvings(shortest), grids_s):
+        yield Rules(_unit(problem, each_s), run, backward, any_start)
+
+
+def _solve(problem: Problem, rules: Rules) -> Solution | None:
+    """The best edit under these rules whose length in samples is within the slack, if there is one."""
+    track, request, target_s = problem.track, problem.request, problem.target_s
+    graph = build_graph(track, problem.score, problem.config, problem.wishes, rules, surcharge=problem.surcharge)
+    unit_s = rules.unit / track.source.sample_rate
+    if target_s is None:
+        found = search(graph, int(np.maximum(graph.keep_units, 1).sum()) + 1)
+        lengths, near = np.arange(len(found.best_value)), 0.0
+    else:
+        # a length that is off by less than half a beat can be met exactly afterwards, at the edit's ends
+        reach_s = max(request.slack_s, 0.5 * float(np.diff(track.bounds_s).max()), 2 * unit_s)
+        target, reach = round(target_s / unit_s), int(reach_s / unit_s) + 1
         found = search(graph, target + reach)
         lengths = np.arange(max(target - reach, 0), target + reach + 1)
-        worth = found.best_value[lengths] - self.config.nearness * np.abs(lengths * grid_s - target_s)
-        for at in np.argsort(-worth, kind="stable"):
-            if not np.isfinite(worth[at]):
-                break
-            edl = decode(track, found, int(lengths[at]), target_s=target_s, seed=request.seed)
-            if abs(edl.duration_s - target_s) <= request.slack_s:
-                return edl
-            nearest.append(edl.duration_s)
-        return None
+        near = problem.config.nearness * np.abs(lengths * unit_s - target_s)
+    worth = found.best_value[lengths] - near
+    for at in np.argsort(-worth, kind="stable")[: np.isfinite(worth).sum()]:
+        edl, landings = decode(track, found, int(lengths[at]), target_s=target_s, seed=request.seed)
+        fitted = exactly(edl, problem.wishes, track, slack_s=request.slack_s)
+        if fitted is not None:
+            return Solution(fitted, landings, float(worth[at]))
+    return None
 
 
-def build_graph(
-    track: Track,
-    score: Array,
-    config: PlannerConfig,
-    *,
-    unit: int,
-    loops: bool,
-    shortest_run: int,
-) -> Graph:
-    """What may be played after what in this track, and what it is worth.
-
-    Args:
-        track: analysis of the recording.
-        score: content, (B,) in [0, 1].
-        config: prices.
-        unit: samples a unit of time.
-        loops: allow landings that go back.
-        shortest_run: beats played at least after a landing.
-    """
-    times = np.round(track.bounds / unit).astype(np.int64)
-    worth = np.concatenate([[0.0], np.cumsum(_worth(track, score))])
-    return Graph(
-        keep_units=np.diff(times),
-        keep_value=np.diff(worth),
-        starts=_start_edges(track, worth, times, shortest_run, config),
-        jumps=_jump_edges(track, worth, times, shortest_run, unit, config, loops=loops),
-        end_value=config.ending_s * np.where(_music_ends(track), 1.0, 0.5 * track.boundary - 0.5),
-    )
-
-
-def decode(track: Track, found: Search, units: int, *, target_s: float | None, seed: int) -> EDL:
-    """The best edit of `units` as an EDL, its fades chosen."""
-    begin, jumps, end = found.path(units)
+def decode(track: Track, found: Search, units: int, *, target_s: float | None, seed: int) -> tuple[EDL, list[int]]:
+    """The best edit of `units` as an EDL, its fades chosen, and the flat indices of its landings."""
+    begin, landings, end = found.path(units)
     places = track.landings
-    rows, columns = np.unravel_index(np.array(jumps, dtype=np.int64), places.beat.shape)
+    rows, columns = np.unravel_index(np.array(landings, dtype=np.int64), places.beat.shape)
     starts = [int(track.bounds[begin]), *places.starts(track.bounds)[rows, columns].tolist()]
     ends = [*track.bounds[rows].tolist(), int(track.bounds[end])]
     first = Segment(starts[0], ends[0], fade_at_start(track, starts[0]), why="beginning")
     joins = [
-        Segment(starts[k], ends[k], join_fade(track, row, column), why=Family(places.family[row, column]).name.lower())
-        for k, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True), start=1)
+        Segment(start, stop, join_fade(track, row, column), why=Family(places.family[row, column]).name.lower())
+        for start, stop, row, column in zip(starts[1:], ends[1:], rows.tolist(), columns.tolist(), strict=True)
     ]
-    return EDL(
+    edl = EDL(
         source=track.source,
         segments=(first, *joins),
         maker=Maker("planner", seed=seed),
         target_s=target_s,
         end_fade=fade_at_end(track, ends[-1]),
     )
+    return edl, landings
 
 
-def _start_edges(track: Track, worth: DoubleArray, times: IntArray, shortest_run: int, config: PlannerConfig) -> Edges:
-    beats = track.landings.beat[0]
-    beats = np.unique(np.append(beats[beats >= 0], 0))
-    beats = beats[beats + shortest_run <= track.n_beats]
-    destination = beats + shortest_run
-    value = worth[destination] - worth[beats]
-    begins = np.where(_music_begins(track)[beats], 1.0, 0.5 * track.boundary[beats] - 0.5)
-    return Edges(
-        source=np.full(len(beats), -1),
-        destination=destination,
-        units=times[destination] - times[beats],
-        value=value + config.beginning_s * begins,
-        label=beats,
-    )
+def _avoiding(problem: Problem, solution: Solution) -> Problem:
+    """The same problem with this solution less attractive: its landings dearer, what it keeps worn."""
+    surcharge = problem.surcharge.copy()
+    surcharge.flat[solution.landings] += _DEARER_S
+    kept = played_beats(solution.edl, problem.track)
+    return replace(problem, surcharge=surcharge, score=np.where(kept, problem.score * (1.0 - _WORN), problem.score))
 
 
-def _jump_edges(
-    track: Track,
-    worth: DoubleArray,
-    times: IntArray,
-    shortest_run: int,
-    unit: int,
-    config: PlannerConfig,
-    *,
-    loops: bool,
-) -> Edges:
-    places = track.landings
-    leave, column = np.nonzero(places.valid)
-    beat, half = places.beat[leave, column], places.half[leave, column]
-    arrive = beat + np.maximum(shortest_run, half)
-    usable = (leave > 0) & (arrive <= track.n_beats) & (loops | (beat >= leave))
-    leave, column, arrive = leave[usable], column[usable], arrive[usable]
-    beat, half = beat[usable], half[usable]
-    start = places.starts(track.bounds)[leave, column]
-    off_phase = (track.bar_position[beat] != np.append(track.bar_position, 0)[leave]) | (half == 1)
-    score = places.score[leave, column] + config.off_phase * off_phase
-    repeated_s = np.maximum(track.bounds[leave] - start, 0) / track.source.sample_rate
-    skipped = half * 0.5 * (worth[beat + 1] - worth[beat])
-    price = config.join_s + config.seam_s * score.astype(np.float64) ** 2 + config.repeat * repeated_s
-    return Edges(
-        source=leave,
-        destination=arrive,
-        units=np.maximum(times[arrive] - np.round(start / unit).astype(np.int64), 1),
-        value=worth[arrive] - worth[beat] - skipped - price,
-        label=np.ravel_multi_index((leave, column), places.beat.shape),
-    )
+def _refusal(problem: Problem) -> str:
+    """Why there is no edit, with the nearest lengths there are."""
+    track, target_s = problem.track, problem.target_s
+    if target_s is None:
+        return f"{problem.name}: no edit meets these wishes"
+    rules = Rules(_unit(problem, 0.25), 1, backward=True, any_start=True)
+    graph = build_graph(track, problem.score, problem.config, problem.wishes, rules)
+    limit = int(max(2.0 * target_s, track.source.duration_s) / 0.25)
+    lengths_s = 0.25 * np.flatnonzero(np.isfinite(search(graph, limit).best_value))
+    nearest = lengths_s[np.abs(lengths_s - target_s).argsort(kind="stable")[:3]]
+    wish = f"{problem.name}: no edit that meets these wishes is {clock(target_s)} long"
+    offers = ", ".join(dict.fromkeys(clock(float(length_s)) for length_s in sorted(nearest)))
+    return f"{wish}; the nearest lengths are {offers}" if offers else f"{wish}, nor of any other length"
 
 
-def _worth(track: Track, score: Array) -> DoubleArray:
-    """Seconds of good music each beat is worth, (B,)."""
-    length_s = np.diff(track.bounds) / track.source.sample_rate
-    return length_s * (2.0 * score.astype(np.float64) - 1.0)
-
-
-def _music_begins(track: Track) -> BoolArray:
-    """Bounds where music begins, (B+1,)."""
-    return np.diff(track.is_music.astype(np.int8), prepend=0, append=0) > 0
-
-
-def _music_ends(track: Track) -> BoolArray:
-    """Bounds where music ends, (B+1,)."""
-    return np.diff(track.is_music.astype(np.int8), prepend=0, append=0) < 0
+def _unit(problem: Problem, seconds: float) -> int:
+    return max(1, round(seconds * problem.track.source.sample_rate))
 
 
 def _halvings(beats: int) -> list[int]:
     return [beats] if beats <= 1 else [beats, *_halvings(beats // 2)]
-
-
-def _name(track: Track) -> str:
-    return track.source.file or "recording"

@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from rl_editor.analysis.track import Track
 from rl_editor.edits.edl import EDL
 from rl_editor.errors import RequestError
+
+Order = Literal["forward", "free"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,21 @@ class EditRequest:
     keep: float | None = None
     """Length as a share of the recording; above 1 it is made longer."""
     slack_s: float = 1.0
-    """Most seconds by which the length may differ."""
+    """Most seconds by which the length may differ; 0 is exact to the sample."""
+    locks: tuple[tuple[float, float], ...] = ()
+    """Ranges of the recording, in seconds, that must be played; widened to beats."""
+    bans: tuple[tuple[float, float], ...] = ()
+    """Ranges that must not be played; widened to beats."""
+    start_s: float | None = None
+    """Second of the recording to begin with, moved to the nearest beat."""
+    end_s: float | None = None
+    """Second of the recording to end with, moved to the nearest bound."""
+    order: Order = "forward"
+    """`forward` keeps the recording's order; `free` lets parts change places."""
+    loops: bool = False
+    """Allow repeats even where the length does not demand them."""
+    count: int = 1
+    """How many different edits are wanted."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -29,6 +45,18 @@ class EditRequest:
                 raise RequestError(f"{name} {value}: must be a positive number")
         if not (math.isfinite(self.slack_s) and self.slack_s >= 0):
             raise RequestError(f"slack {self.slack_s}: must be 0 or more seconds")
+        for first_s, last_s in (*self.locks, *self.bans):
+            if not 0 <= first_s < last_s:
+                raise RequestError(
+                    f"range {first_s:g}-{last_s:g}: must begin at 0 or later and end after its beginning"
+                )
+        for time_s in (self.start_s, self.end_s):
+            if time_s is not None and not (math.isfinite(time_s) and time_s >= 0):
+                raise RequestError(f"time {time_s}: must be 0 or more seconds")
+        if self.order not in get_args(Order):
+            raise RequestError(f"order {self.order!r}: is forward or free")
+        if self.count < 1:
+            raise RequestError(f"{self.count} edits: ask for at least one")
 
     def length_s(self, recording_s: float) -> float | None:
         """The length asked for of a recording of `recording_s` seconds; None where the content decides."""

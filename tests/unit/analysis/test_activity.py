@@ -22,7 +22,7 @@ def heard(audio: np.ndarray, sample_rate: int) -> np.ndarray:
 def take(request: pytest.FixtureRequest) -> Take:
     seed, loud = request.param
     rng = np.random.default_rng(seed)
-    return make_take([make_song(rng)], rng, length_s=330.0, loud_pauses=loud, stems=False)
+    return make_take([make_song(rng).piece], rng, length_s=330.0, loud_pauses=loud, stems=False)
 
 
 def test_music_is_kept_and_the_rest_is_told_from_it(take: Take) -> None:

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_editor.analysis.track import Track
-from rl_editor.edits.planner import PlannerConfig, build_graph
+from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
+from rl_editor.edits.request import EditRequest
 from rl_editor.edits.search import Edges, Graph, search
+from rl_editor.edits.wishes import resolve
 
 
 def random_graph(seed: int) -> Graph:
@@ -95,7 +97,8 @@ def test_a_track_is_planned_as_enumeration_would(make_track: Callable[..., Track
     rng = np.random.default_rng(seed)
     track = make_track(rng, int(rng.integers(5, 9)), share=0.15)
     score = rng.random(track.n_beats).astype(np.float32)
-    graph = build_graph(track, score, PlannerConfig(), unit=100, loops=loops, shortest_run=2)
+    wishes = resolve(track, EditRequest())
+    graph = build_graph(track, score, PlannerConfig(), wishes, Rules(100, shortest_run=2, backward=loops))
     units = int(graph.keep_units.sum())
     np.testing.assert_allclose(search(graph, units).best_value, best_by_enumeration(graph, units), atol=1e-6)
 
