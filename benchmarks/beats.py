@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True, help="renders by make_stems.py")
     args = parser.parse_args()
-    track_beats(np.ones((500, 3), dtype=np.float32))  # compiles
+    track_beats(np.random.default_rng(0).random((2000, 3), dtype=np.float32))  # compiles
     rows = []
     for variant in _VARIANTS:
         found = []

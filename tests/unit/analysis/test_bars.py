@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from rl_editor.analysis.bars import bar_numbers, bar_positions
+from rl_editor.analysis.bars import bar_numbers, bar_positions, downbeat_evidence
+from rl_editor.analysis.beat_features import BeatFeatures
 
 
 def evidence(positions: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -29,3 +30,37 @@ def test_bars_are_numbered_from_the_first_downbeat() -> None:
 
 def test_an_empty_recording_has_no_bars() -> None:
     assert bar_positions(np.zeros(0, dtype=np.float32)).tolist() == []
+
+
+def features(positions: np.ndarray, *, chords: bool, drums: bool) -> BeatFeatures:
+    """Quarters of beats whose chord changes on each one, and whose bass drum and snare play by turns."""
+    rng = np.random.default_rng(0)
+    quarters = rng.uniform(0.0, 0.1, (len(positions), 4, 18)).astype(np.float32)
+    quarters[:, :, :3] -= 30.0
+    if chords:
+        roots = np.cumsum(positions == 0) * 5 % 12
+        quarters[np.arange(len(positions)), :, 3 + roots] += 1.0
+    if drums:
+        quarters[:, 0, 15] += positions % 2 == 0
+        quarters[:, 0, 16:] += (positions % 2 == 1)[:, None]
+    names = ("mel",) * 3 + ("chroma",) * 12 + ("onset",) * 3
+    return BeatFeatures(quarters.reshape(-1, 18), names)
+
+
+@pytest.mark.parametrize("phase", range(4))
+@pytest.mark.parametrize("drums", [False, True])
+def test_a_bar_begins_where_the_chord_changes(phase: int, drums: bool) -> None:
+    positions = (np.arange(96) + phase) % 4
+    found = bar_positions(downbeat_evidence(features(positions, chords=True, drums=drums)))
+    assert (found == positions).all()
+
+
+def test_the_bass_drum_is_on_a_one_and_the_snare_is_not() -> None:
+    positions = np.arange(96) % 4
+    evidence = downbeat_evidence(features(positions, chords=False, drums=True))
+    assert evidence[positions % 2 == 0].mean() > evidence[positions % 2 == 1].mean() + 1.0
+
+
+def test_evidence_is_a_number_where_everything_is_silent() -> None:
+    silent = BeatFeatures(np.zeros((8 * 4, 18), dtype=np.float32), ("mel",) * 3 + ("chroma",) * 12 + ("onset",) * 3)
+    assert downbeat_evidence(silent).tolist() == [0.0] * 8
