@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from rl_editor.analysis.spectra import Spectra
 from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray, SmallIntArray
@@ -17,6 +17,7 @@ from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray, SmallIntAr
 STEP = 20
 """Mel frames between cues: a fifth of a second."""
 _WINDOW_S = 4.0
+_PULSE_WINDOW_S = 8.0
 _SHORTEST_S = 4.0
 _SHORT_S = 0.4
 _STEADY_PULSE = 0.85  # of most of the music, or pulse can't tell music from the rest
@@ -25,8 +26,8 @@ _STOPPED_DB = -18.0  # under the loud parts: players stop before they talk or tu
 _STOP_WITHIN_S = 3.0
 _COUNT_IN_S = 6.0
 _SILENCE_DB = -55.0
-_FLOOR_DB = -36.0  # a floor above this is quiet music
-_ABOVE_FLOOR_DB = 8.0
+_ABOVE_FLOOR_DB = 6.0
+_STEADY_DB = 3.0  # within a second; the noise of a room does not move
 _EDGE_WITHIN_S = 2.0  # half a window: so far off a run's edges may be
 _CLEAR_RISE_DB = 6.0
 _STILL_FALLING_DB = 4.0
@@ -101,7 +102,7 @@ def pulse_clarity(strength: Array, frame_rate: float) -> Array:
         strength: onset strength, (T,).
         frame_rate: Hz of `strength`.
     """
-    window = round(8.0 * frame_rate)
+    window = round(_PULSE_WINDOW_S * frame_rate)
     hop = round(frame_rate)
     padded = np.pad(strength - strength.mean(), window // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
@@ -172,14 +173,15 @@ def _is_music(cues: Cues, step_s: float) -> BoolArray:
     everything = np.ones(len(sure), dtype=np.bool_)
     if not sure.any() or np.percentile(cues.pulse[sure], 25) < _STEADY_PULSE:
         return everything
-    evidence = np.maximum(cues.music - threshold, 0.5 * (cues.pulse - _PULSED))
-    music = _two_states(evidence, step_s=step_s)
+    music = _two_states(cues.music - threshold, step_s=step_s) & ~_is_silent(cues)
     stopped = cues.short_db < _STOPPED_DB
-    reach = round(_STOP_WITHIN_S / step_s)
+    reach, margin = round(_STOP_WITHIN_S / step_s), round(_PULSE_WINDOW_S / 2 / step_s)
     for first, last in runs(music.astype(np.int8), 0):
         edges = (slice(max(first - reach, 0), first + reach), slice(max(last - reach, 0), last + reach))
-        if not any(stopped[edge].any() for edge in edges):
-            music[first:last] = True  # a quiet passage: nobody stopped playing
+        went_on = not any(stopped[edge].any() for edge in edges)
+        inside = cues.pulse[first + margin : last - margin]
+        if went_on or (len(inside) and np.median(inside) > _PULSED):
+            music[first:last] = True  # a quiet or a thin passage: nobody stopped playing
     return _with_exact_edges(music, cues.short_db, step_s)
 
 
@@ -212,8 +214,11 @@ def _count_in_ends(cues: Cues, first: int, last: int) -> int:
 def _is_silent(cues: Cues) -> BoolArray:
     """Steps in which nothing is heard above the noise of the room, (W,)."""
     floor_db = float(np.percentile(cues.short_db, 1))
-    quiet_db = floor_db + _ABOVE_FLOOR_DB if floor_db < _FLOOR_DB else _SILENCE_DB
-    return cues.short_db < max(quiet_db, _SILENCE_DB)
+    if floor_db > _STOPPED_DB:
+        return cues.short_db < _SILENCE_DB
+    spread = maximum_filter1d(cues.short_db, 5) - minimum_filter1d(cues.short_db, 5)
+    room = (cues.short_db < floor_db + _ABOVE_FLOOR_DB) & (spread < _STEADY_DB) & (cues.density > 0.9)
+    return room | (cues.short_db < _SILENCE_DB)
 
 
 def runs(labels: SmallIntArray, value: int) -> IntArray:

@@ -3,21 +3,31 @@
 import numpy as np
 
 from rl_editor.analysis.activity import Activity, classify, listen_for_cues, music_share
+from rl_editor.analysis.attempts import find_attempts
 from rl_editor.analysis.bars import bar_numbers, bar_positions, downbeat_evidence
 from rl_editor.analysis.beat_features import beat_features, level_db
-from rl_editor.analysis.beats import beat_grid
+from rl_editor.analysis.beats import beat_grid, tempo_curve
 from rl_editor.analysis.boundaries import boundary_strength
+from rl_editor.analysis.key import estimate_key
+from rl_editor.analysis.kick import kick_activity
 from rl_editor.analysis.landings import landing_table
+from rl_editor.analysis.pooling import span_means
 from rl_editor.analysis.seams import continuation, step
-from rl_editor.analysis.spectra import RATE, listen, onset_bands
+from rl_editor.analysis.sections import find_form
+from rl_editor.analysis.spectra import RATE, Spectra, listen, log_mel, onset_bands
+from rl_editor.analysis.spectral_features import DESCRIPTORS, beat_descriptors
+from rl_editor.analysis.stems import METHOD, STEMS, stem_mels
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import Array
+from rl_editor.analysis.voice import voice_activity
+from rl_editor.arrays import Array, DoubleArray
+from rl_editor.audio.loudness import integrated_lufs, weighted_power
 from rl_editor.audio.source import Source, identify
 from rl_editor.errors import AudioError
 from rl_editor.progress import Report, ignore
 
 _SHORTEST_S = 2.0
 _SILENT = 10.0 ** (-80 / 20)
+_STEM_BANDS = 20
 
 
 def analyse(audio: Array, sample_rate: int, *, source: Source | None = None, report: Report = ignore) -> Track:
@@ -36,25 +46,32 @@ def analyse(audio: Array, sample_rate: int, *, source: Source | None = None, rep
     report("listening", 0.0)
     spectra = listen(audio, sample_rate)
     onsets = onset_bands(spectra.mel)
+    mels = stem_mels(spectra)
+    loudness = integrated_lufs(weighted_power(audio, sample_rate))
     report("listening", 1.0)
-    report("beats and bars", 0.0)
+    report("beats and form", 0.0)
     grid = beat_grid(onsets, spectra.mono, n_samples=source.n_samples, sample_rate=sample_rate)
     bounds_s = grid.bounds / sample_rate
     features = beat_features(spectra, onsets, grid.bounds, sample_rate)
     position = bar_positions(downbeat_evidence(features))
+    bar = bar_numbers(position)
     cues = listen_for_cues(spectra, onsets.sum(axis=1))
     activity = classify(cues, bounds_s, spectra.frame_rate)
+    level = level_db(audio, grid.bounds)
+    measure = continuation(features, activity == Activity.MUSIC)
     boundary = boundary_strength(features, position, activity)
-    report("beats and bars", 1.0)
+    form = find_form(features, bar, position, activity)
+    attempts = find_attempts(measure, activity, level)
+    key = estimate_key(spectra.chroma)
+    report("beats and form", 1.0)
     report("landings", 0.0)
-    halves_s = np.append(np.stack([bounds_s[:-1], (bounds_s[:-1] + bounds_s[1:]) / 2], axis=1), bounds_s[-1])
     landings = landing_table(
         grid.bounds,
         sample_rate=sample_rate,
         activity=activity,
         boundary=boundary,
-        continuation=continuation(features, activity == Activity.MUSIC),
-        step=step(spectra, halves_s),
+        continuation=measure,
+        step=step(spectra, _with_halves(bounds_s)),
         mono=spectra.mono,
         mono_rate=RATE,
     )
@@ -64,14 +81,29 @@ def analyse(audio: Array, sample_rate: int, *, source: Source | None = None, rep
         bounds=grid.bounds,
         confidence=grid.confidence,
         bar_position=position,
-        bar=bar_numbers(position),
+        bar=bar,
         activity=activity,
         music=music_share(cues, bounds_s, spectra.frame_rate),
-        level_db=level_db(audio, grid.bounds),
+        level_db=level,
         boundary=boundary,
-        features=features.beats,
-        feature_names=features.names,
+        features=np.concatenate([features.beats, beat_descriptors(spectra.mel, bounds_s, spectra.frame_rate)], axis=1),
+        feature_names=(*features.names, *DESCRIPTORS),
         landings=landings,
+        phrase=form.phrase,
+        section=form.section,
+        section_labels=form.label,
+        tempo_bpm=tempo_curve(bounds_s),
+        key=key.name if key else None,
+        song=attempts.song,
+        attempt=attempts.attempt,
+        superseded=attempts.superseded,
+        spoiled=attempts.spoiled,
+        loudness_lufs=loudness,
+        kick=kick_activity(mels[STEMS.index("drums")], spectra.mel, bounds_s, spectra.frame_rate),
+        voice=voice_activity(spectra, mels, bounds_s),
+        stem_features=_stem_features(mels, spectra, bounds_s),
+        stem_feature_names=("mel",) * _STEM_BANDS + ("onset",) * 3,
+        stem_method=METHOD,
     )
 
 
@@ -96,3 +128,21 @@ def check(audio: Array, sample_rate: int, *, file: str = "") -> None:
         raise AudioError(f"{name}: holds values that are not numbers (NaN or infinite)")
     if max(-low, high) < _SILENT:
         raise AudioError(f"{name}: silent from start to end; there is nothing to edit")
+
+
+def _with_halves(bounds_s: DoubleArray) -> DoubleArray:
+    """Each beat's beginning and middle, and the end, (2B+1,), seconds."""
+    middles = (bounds_s[:-1] + bounds_s[1:]) / 2
+    return np.append(np.stack([bounds_s[:-1], middles], axis=1), bounds_s[-1])
+
+
+def _stem_features(mels: Array, spectra: Spectra, bounds_s: DoubleArray) -> Array:
+    """Level in 20 wide bands (dB) and onset strength in three, of each stem, (B, S, 23)."""
+    frames = bounds_s * spectra.frame_rate
+    pooled = [
+        np.concatenate(
+            [span_means(log_mel(mel, bands=_STEM_BANDS), frames), span_means(onset_bands(mel), frames)], axis=1
+        )
+        for mel in mels
+    ]
+    return np.stack(pooled, axis=1)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl_editor.analysis.pooling import span_means
 from rl_editor.analysis.spectra import Spectra, log_mel
-from rl_editor.arrays import Array, DoubleArray, IntArray
+from rl_editor.arrays import Array, IntArray
 
 QUARTERS = 4
 """Parts of a beat that are told apart."""
@@ -46,10 +47,10 @@ def beat_features(spectra: Spectra, onsets: Array, bounds: IntArray, sample_rate
     edges_s = quarter_bounds(bounds) / sample_rate
     mel = log_mel(spectra.mel)
     groups = {
-        "mel": _means(mel, edges_s * spectra.frame_rate),
-        "timbre": _means(mel - mel.mean(axis=1, keepdims=True), edges_s * spectra.frame_rate),
-        "chroma": _means(spectra.chroma, edges_s * spectra.frame_rate / 4),
-        "onset": _means(onsets, edges_s * spectra.frame_rate),
+        "mel": span_means(mel, edges_s * spectra.frame_rate),
+        "timbre": span_means(mel - mel.mean(axis=1, keepdims=True), edges_s * spectra.frame_rate),
+        "chroma": span_means(spectra.chroma, edges_s * spectra.frame_rate / 4),
+        "onset": span_means(onsets, edges_s * spectra.frame_rate),
     }
     names = tuple(group for group, values in groups.items() for _ in range(values.shape[1]))
     return BeatFeatures(np.concatenate(list(groups.values()), axis=1), names)
@@ -74,11 +75,3 @@ def level_db(audio: Array, bounds: IntArray) -> Array:
         power += np.add.reduceat(np.square(channel), bounds[:-1], dtype=np.float64)
     power /= np.diff(bounds) * audio.shape[0]
     return (10.0 * np.log10(np.maximum(power, 1e-10))).astype(np.float32)
-
-
-def _means(frames: Array, edges: DoubleArray) -> Array:
-    """Mean of frames (T, F) between fractional edges (N+1,); a span between two frames takes the nearest."""
-    sums = np.concatenate([np.zeros((1, frames.shape[1])), np.cumsum(frames, axis=0, dtype=np.float64)])
-    first = np.clip(np.round(edges[:-1]).astype(int), 0, len(frames) - 1)
-    last = np.clip(np.round(edges[1:]).astype(int), first + 1, len(frames))
-    return ((sums[last] - sums[first]) / (last - first)[:, None]).astype(np.float32)

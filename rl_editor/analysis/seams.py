@@ -54,6 +54,18 @@ class Continuation:
             output[:, half::2] = _along_diagonals(distance, inside, last - first)
         return output
 
+    def distances(self, here: IntArray, there: IntArray) -> Array:
+        """Distance of each of the beats `here` from each of `there`, (len(here), len(there)), natural units."""
+        total = np.zeros((len(here), len(there)), dtype=np.float32)
+        for weight, (plain, _) in zip(TERM_WEIGHTS, self.vectors, strict=True):
+            total += weight * _distances(plain[here], plain[there])
+        return total
+
+    def pairs(self, here: IntArray, there: IntArray) -> Array:
+        """Distance of beats `here` from beats `there`, each (N,), pair by pair, (N,), natural units."""
+        terms = [np.linalg.norm(plain[here] - plain[there], axis=1) for plain, _ in self.vectors]
+        return np.tensordot(np.array(TERM_WEIGHTS, dtype=np.float32), np.array(terms), axes=1)
+
     def terms(self, playhead: IntArray, beat: IntArray, half: IntArray) -> Array:
         """The measure's terms for pairs of playhead and landing, each (N,), as (N, 4)."""
         here = playhead[:, None] + np.array(_OFFSETS)

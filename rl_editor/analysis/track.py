@@ -41,12 +41,16 @@ class Track:
     """Number of each beat's phrase, (B,)."""
     section: IntArray | None = None
     """Number of each beat's section, (B,)."""
+    section_labels: tuple[str, ...] | None = None
+    """Label of each section, those of one label are alike; `-` for what is not music."""
     tempo_bpm: Array | None = None
     """Tempo curve, (B,)."""
     key: str | None = None
     """Such as `A minor`."""
+    song: IntArray | None = None
+    """Number of the song each beat belongs to, (B,); -1 outside the music."""
     attempt: IntArray | None = None
-    """Number of the attempt each beat belongs to, (B,)."""
+    """Number of the attempt at its song each beat belongs to, (B,), from 1; 0 outside the music."""
     superseded: Array | None = None
     """How surely a later attempt replaces each beat, (B,) in [0, 1]."""
     spoiled: Array | None = None
@@ -59,6 +63,10 @@ class Track:
     """Vocal activity, (B,) in [0, 1]."""
     stem_features: Array | None = None
     """Features of stems, (B, S, F)."""
+    stem_feature_names: tuple[str, ...] | None = None
+    """Group of each feature of a stem, (F,)."""
+    stem_method: str | None = None
+    """What split the stems: `dsp` or `demucs`."""
 
     def __post_init__(self) -> None:
         if self.bounds[0] != 0 or self.bounds[-1] != self.source.n_samples or (np.diff(self.bounds) <= 0).any():
@@ -76,6 +84,15 @@ class Track:
     def bounds_s(self) -> DoubleArray:
         """Bounds in seconds, (B+1,)."""
         return self.bounds / self.source.sample_rate
+
+    @property
+    def energy_db(self) -> Array:
+        """Energy contour: RMS level over 16 beats, (B,), dBFS."""
+        power = 10.0 ** (self.level_db.astype(np.float64) / 10.0)
+        sums = np.concatenate([[0.0], np.cumsum(power)])
+        at = np.arange(self.n_beats)
+        first, last = np.maximum(at - 8, 0), np.minimum(at + 8, self.n_beats)
+        return (10.0 * np.log10((sums[last] - sums[first]) / (last - first))).astype(np.float32)
 
     @property
     def is_music(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
