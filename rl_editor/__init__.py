@@ -9,11 +9,14 @@ Everything heavy is imported by the call that needs it.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from rl_editor.analysis.track import Track
     from rl_editor.arrays import Array
     from rl_editor.edits.edl import EDL
+    from rl_editor.edits.request import Order
 
 __all__ = ["__version__", "analyse", "edit"]
 
@@ -39,6 +42,12 @@ def edit(
     duration_s: float | None = None,
     keep: float | None = None,
     slack_s: float = 1.0,
+    locks: "Sequence[tuple[float, float]]" = (),
+    bans: "Sequence[tuple[float, float]]" = (),
+    start_s: float | None = None,
+    end_s: float | None = None,
+    order: "Order" = "forward",
+    loops: bool = False,
     editor: str = "planner",
     seed: int = 0,
 ) -> "tuple[Array, EDL]":
@@ -49,7 +58,13 @@ def edit(
         sample_rate: Hz.
         duration_s: length in seconds; without it and `keep` the length follows from the content.
         keep: length as a share of the recording.
-        slack_s: most seconds by which the length may differ.
+        slack_s: most seconds by which the length may differ; 0 is exact.
+        locks: ranges in seconds that must be played.
+        bans: ranges in seconds that must not be played.
+        start_s: second of the recording to begin with.
+        end_s: second of the recording to end with.
+        order: `forward`, or `free`: parts may change places.
+        loops: allow repeats even where the length does not demand them.
         editor: name in the entry-point group `rl_editor.editors`.
         seed: for editors that draw by chance.
     Returns:
@@ -64,7 +79,18 @@ def edit(
     from rl_editor.edits.request import EditRequest
 
     sound = _as_channels(audio)
-    request = EditRequest(target_s=duration_s, keep=keep, slack_s=slack_s, seed=seed)
+    request = EditRequest(
+        target_s=duration_s,
+        keep=keep,
+        slack_s=slack_s,
+        locks=tuple(locks),
+        bans=tuple(bans),
+        start_s=start_s,
+        end_s=end_s,
+        order=order,
+        loops=loops,
+        seed=seed,
+    )
     edl = load_editor(editor).edit(analyse_sound(sound, sample_rate), request)[0]
     return render(sound, edl), edl
 
@@ -72,6 +98,10 @@ def edit(
 def _as_channels(audio: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> "Array":
     import numpy as np
 
+    from rl_editor.errors import AudioError
+
+    if not np.issubdtype(audio.dtype, np.floating):
+        raise AudioError(f"sound must be floating point, full scale 1.0, not {audio.dtype}")
     return np.ascontiguousarray(np.atleast_2d(audio), dtype=np.float32)
 
 

@@ -1,6 +1,6 @@
 """What tests share: real music where it is present, and small made-up tracks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,14 @@ from rl_editor.audio.source import Source
 
 _DATA = Path(__file__).parents[2] / "shared" / "data"
 RATE = 1000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the analyses of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RL_EDITOR_STORE", str(tmp_path_factory.mktemp("store")))
+        yield
 
 
 @pytest.fixture(scope="session")

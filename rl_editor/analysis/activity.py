@@ -104,7 +104,8 @@ def pulse_clarity(strength: Array, frame_rate: float) -> Array:
     """
     window = round(_PULSE_WINDOW_S * frame_rate)
     hop = round(frame_rate)
-    padded = np.pad(strength - strength.mean(), window // 2)
+    # zeros beyond the ends would be a step, which looks like a pulse
+    padded = np.pad(strength, window // 2, mode="reflect" if len(strength) > window // 2 else "edge")
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     lags = slice(round(frame_rate * 60 / 220), round(frame_rate * 60 / 50))
     clarity = np.empty(len(frames), dtype=np.float32)
@@ -141,9 +142,10 @@ def classify(cues: Cues, bounds_s: DoubleArray, frame_rate: float) -> SmallIntAr
     music = _is_music(cues, step_s)
     gaps = cues.no_gaps < 0.5
     labels = np.where(music, Activity.MUSIC, np.where(gaps, Activity.TALK, Activity.TUNING)).astype(np.int8)
-    for first, last in runs(labels, Activity.MUSIC):
-        begins = _count_in_ends(cues, first, min(last, first + round(_COUNT_IN_S / step_s)))
-        labels[first:begins] = Activity.COUNT_IN if first > 0 else Activity.MUSIC
+    for first, _ in runs(labels, Activity.MUSIC):
+        before = slice(max(first - round(_COUNT_IN_S / step_s), 0), first)
+        hits = ~music[before] & gaps[before] & (cues.pulse[before] > _PULSED)
+        labels[before][hits] = Activity.COUNT_IN
     labels[_is_silent(cues)] = Activity.SILENCE
     centres = np.round((bounds_s[:-1] + bounds_s[1:]) / 2 / step_s).astype(int)
     return labels[np.clip(centres, 0, len(labels) - 1)]
@@ -203,12 +205,6 @@ def _with_exact_edges(music: BoolArray, short_db: Array, step_s: float) -> BoolA
             end += 1
         output[begin:end] = True
     return output
-
-
-def _count_in_ends(cues: Cues, first: int, last: int) -> int:
-    """Where the hits before a run of music end: the last step in [first, last) that is nearly all gaps."""
-    gaps = np.flatnonzero(cues.no_gaps[first:last] < 0.3)
-    return first + int(gaps[-1]) + 1 if len(gaps) and gaps[0] <= 1 else first
 
 
 def _is_silent(cues: Cues) -> BoolArray:

@@ -1,11 +1,13 @@
 """From sound to Track."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from rl_editor.analysis.activity import Activity, classify, listen_for_cues, music_share
 from rl_editor.analysis.attempts import find_attempts
-from rl_editor.analysis.bars import bar_numbers, bar_positions, downbeat_evidence
+from rl_editor.analysis.bars import bar_numbers, bar_positions, downbeat_evidence, known_evidence
 from rl_editor.analysis.beat_features import beat_features, level_db
+from rl_editor.analysis.beat_files import KnownBeats
 from rl_editor.analysis.beats import beat_grid, tempo_curve
 from rl_editor.analysis.boundaries import boundary_strength
 from rl_editor.analysis.key import estimate_key
@@ -30,13 +32,24 @@ _SILENT = 10.0 ** (-80 / 20)
 _STEM_BANDS = 20
 
 
-def analyse(audio: Array, sample_rate: int, *, source: Source | None = None, report: Report = ignore) -> Track:
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def analyse(
+    audio: Array,
+    sample_rate: int,
+    *,
+    source: Source | None = None,
+    beats: KnownBeats | None = None,
+    report: Report = ignore,
+) -> Track:
     """Everything an editor may know about a recording.
+
+    How BLAS shares out a product decides its last bits, so it gets one thread: the same sound gives the same Track.
 
     Args:
         audio: float32 (channels, samples).
         sample_rate: Hz.
         source: the recording's identity, if it is known already.
+        beats: beats that are known already.
         report: told of each stage.
     Raises:
         AudioError: the sound is shorter than 2 s, silent, or holds values that are not numbers.
@@ -50,10 +63,12 @@ def analyse(audio: Array, sample_rate: int, *, source: Source | None = None, rep
     loudness = integrated_lufs(weighted_power(audio, sample_rate))
     report("listening", 1.0)
     report("beats and form", 0.0)
-    grid = beat_grid(onsets, spectra.mono, n_samples=source.n_samples, sample_rate=sample_rate)
+    known_s = beats.times_s if beats else None
+    grid = beat_grid(onsets, spectra.mono, n_samples=source.n_samples, sample_rate=sample_rate, known_s=known_s)
     bounds_s = grid.bounds / sample_rate
     features = beat_features(spectra, onsets, grid.bounds, sample_rate)
-    position = bar_positions(downbeat_evidence(features))
+    evidence = downbeat_evidence(features)
+    position = bar_positions(evidence if beats is None else known_evidence(evidence, beats, bounds_s))
     bar = bar_numbers(position)
     cues = listen_for_cues(spectra, onsets.sum(axis=1))
     activity = classify(cues, bounds_s, spectra.frame_rate)

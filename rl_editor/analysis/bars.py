@@ -3,7 +3,8 @@
 import numpy as np
 
 from rl_editor.analysis.beat_features import QUARTERS, BeatFeatures
-from rl_editor.arrays import Array, IntArray, SmallIntArray
+from rl_editor.analysis.beat_files import KnownBeats
+from rl_editor.arrays import Array, DoubleArray, IntArray, SmallIntArray
 
 _METERS = (4, 3)
 _IRREGULAR_STEP = 13.0
@@ -30,6 +31,24 @@ def downbeat_evidence(features: BeatFeatures) -> Array:
         + 1.0 * _standard(_chord_change(features.columns("chroma")))
     )
     return evidence.astype(np.float32)
+
+
+def known_evidence(evidence: Array, beats: KnownBeats, bounds_s: DoubleArray) -> Array:
+    """Evidence for downbeats, (B,), where a file says which beats they are; as heard where it says nothing.
+
+    Args:
+        evidence: as heard, (B,).
+        beats: from the file.
+        bounds_s: (B+1,) seconds.
+    """
+    if beats.position is None:
+        return evidence
+    after = np.clip(np.searchsorted(beats.times_s, bounds_s[:-1]), 1, len(beats.times_s) - 1)
+    earlier = bounds_s[:-1] - beats.times_s[after - 1] < beats.times_s[after] - bounds_s[:-1]
+    nearest = np.where(earlier, after - 1, after)
+    inside = np.abs(bounds_s[:-1] - beats.times_s[nearest]) < 0.1
+    told = np.where(beats.position[nearest] == 0, 100.0, -100.0)
+    return np.where(inside, told, evidence).astype(np.float32)
 
 
 def bar_positions(evidence: Array) -> SmallIntArray:

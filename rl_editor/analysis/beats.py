@@ -29,7 +29,9 @@ class BeatGrid:
     """(B,) in [0, 1]; near 0 where no pulse is heard and the grid goes on at the neighbouring tempo."""
 
 
-def beat_grid(onsets: Array, mono: Array, *, n_samples: int, sample_rate: int) -> BeatGrid:
+def beat_grid(
+    onsets: Array, mono: Array, *, n_samples: int, sample_rate: int, known_s: DoubleArray | None = None
+) -> BeatGrid:
     """The beats of a recording as a grid of bounds.
 
     Args:
@@ -37,8 +39,9 @@ def beat_grid(onsets: Array, mono: Array, *, n_samples: int, sample_rate: int) -
         mono: the sound at RATE, (n,).
         n_samples: length of the source in samples.
         sample_rate: Hz of the source.
+        known_s: beats in seconds that need not be found.
     """
-    times_s = track_beats(onsets).times_s
+    times_s = track_beats(onsets).times_s if known_s is None else known_s
     times_s = times_s + attack_offset_s(mono, times_s)
     bounds = tile(times_s, n_samples=n_samples, sample_rate=sample_rate)
     return BeatGrid(bounds, pulse_confidence(onset_strength(onsets), bounds / sample_rate))

@@ -110,9 +110,9 @@ def landing_table(
         last = min(first + _BLOCK, n_beats + 1)
         costs = continuation.costs(first, last)
         places[first:last, CONTINUATION_COLUMNS] = _best_continuations(costs, first, open_places)
-    after_music = np.append(False, is_music)  # a row is left only from music
+        places[first:last, BOUNDARY_COLUMNS] = _best_boundaries(first, last, boundary, is_music, step)
+    after_music = np.append(False, is_music)  # nothing is continued but music
     places[~after_music, CONTINUATION_COLUMNS] = _NONE
-    places[:, BOUNDARY_COLUMNS] = _best_boundaries(boundary, is_music, step)
     places[:, GAP_COLUMNS] = _gaps(activity)
     places[0] = _beginnings(boundary, is_music)
     return _measure(places, bounds, sample_rate, boundary, continuation, step, mono, mono_rate)
@@ -140,26 +140,33 @@ def _best_continuations(costs: Array, first: int, open_places: BoolArray) -> Int
 
 
 def _smallest(costs: Array, n: int) -> tuple[IntArray, Array]:
-    """Columns and values of the n smallest of each row, ascending, the earliest first among equals."""
+    """Columns and values of the n smallest of each row, ascending, the earliest first among equals.
+
+    Costs count to a thousandth: below it exact repeats differ only by rounding, which no two machines share.
+    """
     n = min(n, costs.shape[1])
     rows = np.arange(len(costs))[:, None]
-    columns = np.sort(np.argpartition(costs, n - 1, axis=1)[:, :n], axis=1)
-    order = np.argsort(costs[rows, columns], axis=1, kind="stable")
-    columns = columns[rows, order]
+    ranks = np.where(np.isfinite(costs), np.round(costs * 1e3), 1e9).astype(np.int64) * costs.shape[1]
+    ranks += np.arange(costs.shape[1])
+    columns = np.argpartition(ranks, n - 1, axis=1)[:, :n]
+    columns = columns[rows, np.argsort(ranks[rows, columns], axis=1)]
     return columns, costs[rows, columns]
 
 
-def _best_boundaries(boundary: Array, is_music: BoolArray, step: Step) -> IntArray:
-    """Places of the 4 best parts to go on with, (B+1, 4): the best forward, the best backward, the best two else."""
+def _best_boundaries(first: int, last: int, boundary: Array, is_music: BoolArray, step: Step) -> IntArray:
+    """Places of the 4 best parts to go on with from playheads [first, last), (last - first, 4).
+
+    The best forward, the best backward, the best two else.
+    """
     parts = _parts(boundary, is_music)
-    playhead = np.arange(len(boundary))[:, None]
-    places = np.full((len(boundary), 4), _NONE, dtype=np.int64)
+    playhead = np.arange(first, last)[:, None]
+    places = np.full((last - first, 4), _NONE, dtype=np.int64)
     if len(parts) == 0:
         return places
-    steps = step.terms(np.repeat(2 * playhead, len(parts)), np.tile(2 * parts, len(boundary))).mean(axis=1)
-    cost = boundary_score(steps.reshape(len(boundary), -1), boundary[playhead], boundary[parts])
+    steps = step.terms(np.repeat(2 * playhead, len(parts)), np.tile(2 * parts, last - first)).mean(axis=1)
+    cost = boundary_score(steps.reshape(last - first, -1), boundary[playhead], boundary[parts])
     cost[np.abs(parts - playhead) < 2] = np.inf
-    rows = np.arange(len(boundary))
+    rows = np.arange(last - first)
     anywhere = parts != playhead
     for column, allowed in enumerate((parts > playhead, parts < playhead, anywhere, anywhere)):
         candidates = np.where(allowed, cost, np.inf)

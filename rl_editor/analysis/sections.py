@@ -17,6 +17,7 @@ _KERNELS = (8, 16)  # bars each side
 _LEAST_BARS = 4
 _PHRASE_BARS = 4
 _CLEAR = 0.35  # novelty, of the recording's 95th percentile, that begins a section
+_CHANCE = 2.5  # times the difference that the bars' own variety would give
 _ALIKE = 0.55  # mean distance, of the distance of any two bars, under which sections share a label
 
 
@@ -81,7 +82,7 @@ def _section_starts(bars: Array, first_beat: IntArray, activity: SmallIntArray, 
 
 
 def _novelty(bars: Array, reach: int) -> Array:
-    """How much the next `reach` bars differ from the ones before and are alike among themselves, (bars,).
+    """How much the next `reach` bars differ from the ones before, beyond what their own variety explains, (bars,).
 
     The checkerboard sum of squared distances, from sums of vectors and of squares: no self-similarity matrix.
     """
@@ -92,8 +93,13 @@ def _novelty(bars: Array, reach: int) -> Array:
     left = (sums[at] - sums[before]) / np.maximum(at - before, 1)[:, None]
     right = (sums[after] - sums[at]) / np.maximum(after - at, 1)[:, None]
     apart = np.square(left - right).sum(axis=1)
+    squares = np.concatenate([[0.0], np.cumsum(np.square(bars).sum(axis=1, dtype=np.float64))])
+    n_left, n_right = np.maximum(at - before, 1), np.maximum(after - at, 1)
+    spread = squares[after] - squares[before]
+    spread -= n_left * np.square(left).sum(axis=1) + n_right * np.square(right).sum(axis=1)
+    by_chance = np.maximum(spread, 0.0) / np.maximum(n_left + n_right - 2, 1) * (1.0 / n_left + 1.0 / n_right)
     certain = np.minimum(np.minimum(at - before, after - at) / min(reach, _LEAST_BARS), 1.0)
-    return (apart * certain).astype(np.float32)
+    return (np.maximum(apart - _CHANCE * by_chance, 0.0) * certain).astype(np.float32)
 
 
 def _labels(bars: Array, bar: IntArray, section: IntArray, is_music: np.ndarray) -> tuple[str, ...]:

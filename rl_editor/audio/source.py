@@ -24,6 +24,12 @@ class Source:
     """Where it was read from; empty for sound that never was a file."""
 
     def __post_init__(self) -> None:
+        for name in ("sample_rate", "channels", "n_samples"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise AudioError(f"{name} {value!r}: must be a whole number")
+        if not (isinstance(self.file, str) and isinstance(self.content_hash, str)):
+            raise AudioError("the source's file and content hash must be text")
         if min(self.sample_rate, self.channels, self.n_samples) < 1:
             raise AudioError(f"{self.file or 'recording'}: rate, channels and samples must be positive")
 

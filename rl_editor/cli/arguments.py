@@ -40,7 +40,27 @@ def time_range(text: "str | Converted") -> "tuple[float, float] | Converted":
     first, dash, last = text.partition("-")
     if not dash:
         raise ArgumentTypeError(f"{text!r} is no range; write 1:00-1:30")
-    return seconds(first), seconds(last)
+    span = seconds(first), seconds(last)
+    if not span[0] < span[1]:
+        raise ArgumentTypeError(f"{text!r} ends before it begins")
+    return span
+
+
+def positive(text: "str | Converted") -> "float | Converted":
+    """A number above 0.
+
+    Raises:
+        ArgumentTypeError: the text is none.
+    """
+    if not isinstance(text, str):
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
 
 
 def seconds(text: "str | Converted") -> "float | Converted":

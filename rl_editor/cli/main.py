@@ -11,6 +11,7 @@ from rl_editor.errors import EditorError
 
 COMMANDS = {
     "edit": "turn recordings into songs",
+    "analyse": "listen to recordings and keep what was heard",
     "render": "play an EDL: hand-changed, or on other recordings of the same length",
     "sample-data": "make songs and raw jams to try things on, with their exact truth",
     "info": "versions, devices, ffmpeg, shipped recipes and checkpoints",

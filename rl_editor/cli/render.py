@@ -57,6 +57,8 @@ def run(args: "Namespace") -> int:
             if recording.source.sample_rate != edl.source.sample_rate:
                 rates = f"{recording.source.sample_rate} Hz, the EDL's source {edl.source.sample_rate} Hz"
                 raise EDLError(f"{source}: has {rates}")
+            if not args.source and recording.source.content_hash != edl.source.content_hash:
+                sys.stderr.write(f"rl-editor: note: {source} is not the recording this EDL was made from\n")
             try:
                 song = render(recording.audio, edl)
             except EDLError as error:

@@ -2,18 +2,17 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from rl_editor.analysis.track import Track
 from rl_editor.edits.edl import EDL
-from rl_editor.edits.joins import describe
+from rl_editor.edits.joins import DOUBTFUL, describe
 from rl_editor.edits.request import clock
 
 
-def headline(edl: EDL, written: Path | None, gain_db: float) -> str:
+def headline(edl: EDL, written: str | None, gain_db: float) -> str:
     """`jam.wav: 58:10 -> 4:12, 5 joins -> jam.edit.wav`."""
     count = len(edl.joins)
     line = f"{edl.source.file}: {clock(edl.source.duration_s)} -> {clock(edl.duration_s)}, "
@@ -30,17 +29,18 @@ def print_joins(edl: EDL, track: Track) -> None:
         return
     table = Table("#", "at", "from", "to", "why", "seam", "worst", box=None, pad_edge=False)
     for number, join in enumerate(joins, start=1):
-        score = "-" if join.score is None else f"{join.score:.2f}"
+        score = "-" if join.score is None else f"{join.score:.2f}{' doubtful' if join.score > DOUBTFUL else ''}"
         times = (_exact(join.at_s), _exact(join.from_s), _exact(join.to_s))
         table.add_row(str(number), *times, join.why, score, join.worst or "-")
     Console().print(table)
 
 
-def as_json(edl: EDL, track: Track, written: Path | None, gain_db: float) -> str:
-    """One JSON object a song: lengths in seconds, the joins, where it was written."""
+def as_json(edl: EDL, track: Track, written: dict[str, str], gain_db: float) -> str:
+    """One JSON object an edit: lengths in seconds, the joins, where it was written."""
     record = {
         "source": edl.source.file,
-        "output": str(written) if written else None,
+        "output": written.get("song"),
+        "written": written,
         "source_s": edl.source.duration_s,
         "duration_s": edl.duration_s,
         "n_samples": edl.n_samples,

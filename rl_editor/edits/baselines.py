@@ -71,6 +71,15 @@ def _joined(blocks: list[IntArray], order: Iterable[int]) -> IntArray:
 
 
 def _target_s(track: Track, request: EditRequest) -> float:
+    """Length to fill, in seconds.
+
+    Raises:
+        RequestError: more is wished for than a length; a baseline knows nothing else.
+    """
+    if request.locks or request.bans or request.start_s is not None or request.end_s is not None or request.count > 1:
+        raise RequestError("this editor knows no lock, ban, start, end or several edits; the planner does")
+    if request.order != "forward" or request.loops:
+        raise RequestError("this editor plays forward and once; the planner knows other orders and loops")
     asked = request.length_s(track.source.duration_s)
     return float(np.diff(track.bounds_s)[track.is_music].sum()) if asked is None else asked
 

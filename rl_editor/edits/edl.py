@@ -13,7 +13,6 @@ the join *into* a segment; see `rl_editor.edits.render` for what a fade sounds l
 """
 
 import json
-import math
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,9 +20,10 @@ from typing import Any
 
 from rl_editor.atomic import write_text
 from rl_editor.audio.source import Source
-from rl_editor.errors import EditorError, EDLError
+from rl_editor.errors import AudioError, EditorError, EDLError
 
 VERSION = 1
+_MOST_DB = 60.0
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ class Segment:
             raise EDLError(f"segment [{self.start}, {self.end}): needs 0 <= start < end")
         if self.fade < 0:
             raise EDLError(f"fade {self.fade}: must not be negative")
-        if not math.isfinite(self.gain_db):
-            raise EDLError(f"gain_db {self.gain_db}: must be a finite number of dB")
+        if isinstance(self.gain_db, bool) or not isinstance(self.gain_db, int | float):
+            raise EDLError(f"gain_db {self.gain_db!r}: must be a number of dB")
+        if not abs(self.gain_db) <= _MOST_DB:  # NaN is not either
+            raise EDLError(f"gain_db {self.gain_db}: must be from -{_MOST_DB:g} to {_MOST_DB:g} dB")
+        _check_type("why", self.why, str)
 
     def __len__(self) -> int:
         return self.end - self.start
@@ -63,6 +66,11 @@ class Maker:
     checkpoint: str | None = None
     """SHA-256 of the weights, None for an editor without."""
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_type("editor", self.editor, str)
+        _check_type("checkpoint", self.checkpoint, str | None)
+        _check_type("seed", self.seed, int | None)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class EDL:
     def __post_init__(self) -> None:
         if not self.segments:
             raise EDLError("an edit needs at least one segment")
+        _check_type("end_fade", self.end_fade, int)
+        _check_type("target_s", self.target_s, int | float | None)
         if self.end_fade < 0:
             raise EDLError(f"end_fade {self.end_fade}: must not be negative")
         last = max(self.segments, key=lambda segment: segment.end)
@@ -126,6 +136,8 @@ def from_json(text: str) -> EDL:
         record = json.loads(text)
     except json.JSONDecodeError as error:
         raise EDLError(f"not JSON: {error.msg} in line {error.lineno}") from error
+    except RecursionError as error:
+        raise EDLError("not an EDL: nested too deeply") from error
     if not isinstance(record, dict):
         raise EDLError("an EDL is a JSON object")
     version = record.pop("version", None)
@@ -133,7 +145,7 @@ def from_json(text: str) -> EDL:
         raise EDLError(f"version {version!r}: this program reads version {VERSION}")
     try:
         return _from_record(record)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, AudioError) as error:
         raise EDLError(f"a field is missing, unknown or of a wrong type ({error})") from error
 
 
@@ -148,7 +160,7 @@ def read(path: Path) -> EDL:
     except (EditorError, OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise EDLError(f"{path}: {reason}") from error
-    beside = path.parent / edl.source.file
+    beside = Path(os.path.normpath(path.parent / edl.source.file))
     return replace(edl, source=replace(edl.source, file=str(beside) if edl.source.file else ""))
 
 
@@ -160,6 +172,11 @@ def write(edl: EDL, path: Path, *, overwrite: bool) -> None:
     """
     file = edl.source.file and _relative(Path(edl.source.file), path.parent)
     write_text(path, to_json(replace(edl, source=replace(edl.source, file=file))), overwrite=overwrite)
+
+
+def _check_type(name: str, value: object, wanted: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        raise EDLError(f"{name} {value!r}: is of a wrong type")
 
 
 def _relative(file: Path, folder: Path) -> str:

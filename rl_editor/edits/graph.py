@@ -38,7 +38,7 @@ class PlannerConfig:
     nearness: float = 0.2
     """Seconds of good music that a second away from the target costs."""
     grid_s: float = 0.1
-    """Seconds a unit of the search; halved twice if no length, counted in samples, is within the slack."""
+    """Seconds a unit of the search; lengths are counted in samples afterwards."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from rl_editor.analysis.track import Track
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.render import positions
 
+DOUBTFUL = 0.6
+"""Seam score above which a join is worth listening to before anybody else does."""
 _TIGHT_S, _SHORT_S = 0.008, 0.030
 _SAME_SOUND = 0.6  # correlation above which a longer fade hides more than it smears
 _FADE_IN_S = 0.010

@@ -7,6 +7,7 @@ import numpy as np
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import BoolArray, IntArray
 from rl_editor.edits.edl import EDL
+from rl_editor.edits.joins import fade_at_end, fade_at_start
 from rl_editor.edits.wishes import Wishes
 
 _ALIGNED_S = 0.05  # a landing may begin so much before its beat that some milliseconds are heard twice
@@ -32,8 +33,14 @@ def exactly(edl: EDL, wishes: Wishes, track: Track, *, slack_s: float) -> EDL | 
     for move in moves:
         moved = move(edl, missing)
         if moved is not None and _allowed(moved, edl, wishes, track):
-            return moved
+            return _with_fades(moved, track)
     return None
+
+
+def _with_fades(edl: EDL, track: Track) -> EDL:
+    """The edit with the fades that its beginning and its end now need."""
+    first = replace(edl.segments[0], fade=fade_at_start(track, edl.segments[0].start))
+    return replace(edl, segments=(first, *edl.segments[1:]), end_fade=fade_at_end(track, edl.segments[-1].end))
 
 
 def repeated(edl: EDL) -> int:

@@ -1,5 +1,6 @@
 """The picture of an edit: what was kept of the recording, what went where, and where it joins."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array
+from rl_editor.audio.cue_marks import Mark
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.joins import Join, describe
 from rl_editor.edits.render import positions
@@ -27,7 +29,7 @@ _DEAD_COLOURS = {
 _LEFT_OUT = "#b0b4ba"
 
 
-def draw(edl: EDL, track: Track, audio: Array, song: Array) -> Figure:
+def draw(edl: EDL, track: Track, audio: Array, song: Array, *, marks: Sequence[Mark] = ()) -> Figure:
     """The edit as a figure: the recording with its kept parts and jumps above, the song below.
 
     Args:
@@ -35,6 +37,7 @@ def draw(edl: EDL, track: Track, audio: Array, song: Array) -> Figure:
         track: analysis of its source.
         audio: the source, float32 (channels, samples).
         song: the rendered edit, float32 (channels, samples).
+        marks: places somebody marked in the recording.
     """
     figure = Figure(figsize=(16, 6.2), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -44,16 +47,20 @@ def draw(edl: EDL, track: Track, audio: Array, song: Array) -> Figure:
     rate = edl.source.sample_rate
     limit = float(np.abs(audio).max(initial=1e-3))
 
+    above.set_ylim(-1.12 * limit, 1.9 * limit)
+    above.set_xlim(0, edl.source.duration_s)
     _waveform(above, audio, rate, 0, audio.shape[1], _LEFT_OUT)
     for segment, colour in zip(edl.segments, colours, strict=True):
         _waveform(above, audio, rate, segment.start, segment.end, colour)
         above.axvspan(segment.start / rate, segment.end / rate, color=colour, alpha=0.12, linewidth=0)
     _dead_time(above, track)
     _bars(above, track, -limit)
+    _sections(above, track)
+    for mark in marks:
+        above.plot(mark.at / rate, 1.12 * limit, marker="v", color="#c02020", markersize=5)
+        above.annotate(mark.label, (mark.at / rate, 1.18 * limit), fontsize=7, color="#c02020", ha="center")
     for number, join in enumerate(joins, start=1):
         _arc(above, join, number, limit)
-    above.set_ylim(-1.12 * limit, 1.9 * limit)
-    above.set_xlim(0, edl.source.duration_s)
     name = Path(edl.source.file).name or "recording"
     above.set_title(
         f"{name}: {clock(edl.source.duration_s)} → {clock(edl.duration_s)}, "
@@ -110,6 +117,35 @@ def _dead_time(axes: Axes, track: Track) -> None:
                               ha="center", fontsize=7)  # fmt: skip
 
 
+def _sections(axes: Axes, track: Track) -> None:
+    """Labels of sections along the top, and what is known of each run of music along the bottom."""
+    if track.section is None or track.section_labels is None:
+        return
+    starts = np.flatnonzero(np.diff(track.section, prepend=-1))
+    for first, label in zip(starts, track.section_labels, strict=True):
+        if label != "-":
+            at_s = track.bounds_s[first]
+            axes.axvline(at_s, ymin=0.94, color="#555555", linewidth=0.6)
+            axes.annotate(label, (at_s, 0.955), xycoords=("data", "axes fraction"), fontsize=7, xytext=(2, 0),
+                          textcoords="offset points", color="#555555")  # fmt: skip
+    _attempts(axes, track)
+
+
+def _attempts(axes: Axes, track: Track) -> None:
+    """Which attempt each run of music is, and whether a better one replaces it; mistakes as red ticks."""
+    if track.attempt is None or track.superseded is None or track.spoiled is None or track.song is None:
+        return
+    several = track.attempt.max(initial=0) > 1 or track.song.max(initial=0) > 0
+    for first, last in runs(track.activity, Activity.MUSIC) if several else ():
+        text = f"song {track.song[first] + 1}, attempt {track.attempt[first]}"
+        text += " superseded" if track.superseded[first:last].mean() > 0.5 else ""
+        at_s = (track.bounds_s[first] + track.bounds_s[last]) / 2
+        if track.bounds_s[last] - track.bounds_s[first] > 0.04 * track.source.duration_s:
+            axes.annotate(text, (at_s, 0.075), xycoords=("data", "axes fraction"), ha="center", fontsize=7)
+    bad_s = track.bounds_s[:-1][(track.spoiled > 0.5) & track.is_music]
+    axes.vlines(bad_s, 0.0, 0.02, transform=axes.get_xaxis_transform(), color="#c02020", linewidth=0.8)
+
+
 def _tick_s(duration_s: float) -> float:
     """Seconds between ticks: a round time, at most 16 of them."""
     return next((step for step in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if duration_s / step <= 16), 1800)
@@ -124,10 +160,12 @@ def _bars(axes: Axes, track: Track, bottom: float) -> None:
 def _arc(axes: Axes, join: Join, number: int, limit: float) -> None:
     forward = join.to_s >= join.from_s
     height = limit * 1.02
+    width = abs(join.to_s - join.from_s) / max(axes.get_xlim()[1], 1e-9)
+    bend = min(0.3, 0.12 / max(width, 1e-9))  # however far the jump, its arc stays inside the picture
     arrow = FancyArrowPatch(
         (join.from_s, height),
         (join.to_s, height),
-        connectionstyle=f"arc3,rad={-0.25 if forward else 0.25}",
+        connectionstyle=f"arc3,rad={-bend if forward else bend}",
         arrowstyle="-|>",
         mutation_scale=9,
         linewidth=0.9,

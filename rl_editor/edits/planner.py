@@ -126,9 +126,7 @@ def _best(problem: Problem) -> Solution | None:
         once = [_first(problem, backward=False)]
         if request.order == "free" and not problem.wishes.locked.any():
             once += [_solve(problem, rules) for rules in _turns(problem)]
-        best = max(filter(None, once), key=lambda solution: solution.worth, default=None)
-        if best is not None or problem.target_s is None:
-            return best
+        return max(filter(None, once), key=lambda solution: solution.worth, default=None)
     return _first(problem, backward=True)
 
 
@@ -152,10 +150,9 @@ def _rules(problem: Problem, *, backward: bool) -> Iterator[Rules]:
     """Rules to try one after another, each freer than the one before."""
     shortest = min(problem.config.shortest_run, problem.track.n_beats)
     # without a target all lengths are weighed at once, and a second is fine enough a unit
-    grid_s = problem.config.grid_s
-    grids_s = (grid_s, grid_s / 4) if problem.target_s is not None else (1.0,)
-    for any_start, run, each_s in itertools.product((False, True), _halvings(shortest), grids_s):
-        yield Rules(_unit(problem, each_s), run, backward, any_start)
+    unit = _unit(problem, problem.config.grid_s if problem.target_s is not None else 1.0)
+    for any_start, run in itertools.product((False, True), _halvings(shortest)):
+        yield Rules(unit, run, backward, any_start)
 
 
 def _solve(problem: Problem, rules: Rules) -> Solution | None:
@@ -169,9 +166,14 @@ def _solve(problem: Problem, rules: Rules) -> Solution | None:
     else:
         # a length that is off by less than half a beat can be met exactly afterwards, at the edit's ends
         reach_s = max(request.slack_s, 0.5 * float(np.diff(track.bounds_s).max()), 2 * unit_s)
-        target, reach = round(target_s / unit_s), int(reach_s / unit_s) + 1
-        found = search(graph, target + reach)
-        lengths = np.arange(max(target - reach, 0), target + reach + 1)
+        longest = int(_MOST_TIMES_LONGER * track.source.duration_s / unit_s)
+        target, reach = (
+            round(target_s / unit_s),
+            int(min(reach_s, _MOST_TIMES_LONGER * track.source.duration_s) / unit_s),
+        )
+        limit = min(target + reach + 1, longest)
+        found = search(graph, limit)
+        lengths = np.arange(max(target - reach - 1, 0), limit + 1)
         near = problem.config.nearness * np.abs(lengths * unit_s - target_s)
     worth = found.best_value[lengths] - near
     for at in np.argsort(-worth, kind="stable")[: np.isfinite(worth).sum()]:
@@ -217,7 +219,8 @@ def _refusal(problem: Problem) -> str:
     track, target_s = problem.track, problem.target_s
     if target_s is None:
         return f"{problem.name}: no edit meets these wishes"
-    rules = Rules(_unit(problem, 0.25), 1, backward=True, any_start=True)
+    backward = problem.request.loops or not problem.enough
+    rules = Rules(_unit(problem, 0.25), 1, backward, any_start=True)
     graph = build_graph(track, problem.score, problem.config, problem.wishes, rules)
     limit = int(max(2.0 * target_s, track.source.duration_s) / 0.25)
     lengths_s = 0.25 * np.flatnonzero(np.isfinite(search(graph, limit).best_value))

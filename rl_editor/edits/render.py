@@ -24,11 +24,16 @@ def render(audio: Array, edl: EDL) -> Array:
         audio: float32 (channels, samples), the EDL's source or a recording of equal length.
         edl: the edit; where it has neither join, gain nor fade the samples are the source's own.
     Raises:
-        EDLError: the recording's length is not the source's.
+        EDLError: the recording's length is not the source's, or the edit is too long for this machine.
     """
     if audio.shape[1] != edl.source.n_samples:
         raise EDLError(f"the recording has {audio.shape[1]} samples, the EDL's source {edl.source.n_samples}")
-    output = np.empty((audio.shape[0], edl.n_samples), dtype=np.float32)
+    try:
+        output = np.empty((audio.shape[0], edl.n_samples), dtype=np.float32)
+    except MemoryError as error:
+        raise EDLError(
+            f"the edit is {edl.duration_s / 3600:.0f} hours long, more than this machine can hold"
+        ) from error
     at = 0
     for k, segment in enumerate(edl.segments):
         output[:, at : at + len(segment)] = _amplified(audio[:, segment.start : segment.end], segment.gain_db)

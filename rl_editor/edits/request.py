@@ -48,13 +48,15 @@ class EditRequest:
         for first_s, last_s in (*self.locks, *self.bans):
             if not 0 <= first_s < last_s:
                 raise RequestError(
-                    f"range {first_s:g}-{last_s:g}: must begin at 0 or later and end after its beginning"
+                    f"range {first_s:g} s to {last_s:g} s: must begin at 0 or later and end after its beginning"
                 )
         for time_s in (self.start_s, self.end_s):
             if time_s is not None and not (math.isfinite(time_s) and time_s >= 0):
                 raise RequestError(f"time {time_s}: must be 0 or more seconds")
         if self.order not in get_args(Order):
             raise RequestError(f"order {self.order!r}: is forward or free")
+        if self.seed < 0:
+            raise RequestError(f"seed {self.seed}: must be 0 or more")
         if self.count < 1:
             raise RequestError(f"{self.count} edits: ask for at least one")
 

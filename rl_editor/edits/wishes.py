@@ -57,6 +57,9 @@ def resolve(track: Track, request: EditRequest) -> Wishes:
         end=None if request.end_s is None else _bound_at(track, request.end_s),
     )
     _check(wishes, name)
+    ends_before = wishes.start is not None and wishes.end is not None and wishes.end <= wishes.start
+    if ends_before and request.order == "forward" and not request.loops:
+        raise RequestError(f"{name}: the end is before the start; only free order, or loops, can play that")
     return wishes
 
 

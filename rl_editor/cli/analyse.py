@@ -1,0 +1,189 @@
+"""`rl-editor analyse`: recordings are listened to once, in parallel, and what was heard is kept and told."""
+
+import json
+import signal
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rl_editor.atomic import check_writable, write_text
+from rl_editor.cli.arguments import CommandParser, command_parser
+from rl_editor.cli.songs import find_songs
+from rl_editor.cli.stored import add_store_option, chosen_store, stored_track
+from rl_editor.errors import EditorError
+from rl_editor.progress import Report, bars, ignore
+
+if TYPE_CHECKING:
+    from jsonargparse import Namespace
+
+    from rl_editor.analysis.store import Store
+    from rl_editor.analysis.track import Track
+
+
+def parser() -> CommandParser:
+    """The command line of `rl-editor analyse`."""
+    parser = command_parser(
+        "analyse",
+        "Listen to recordings and keep what was heard for `rl-editor edit`. What is kept already is not done again.",
+    )
+    parser.add_argument("songs", nargs="+", metavar="SONG", help="recordings, or folders of them")
+    parser.add_argument("--json", action="store_true", help="tell each song as a JSON object on a line")
+    parser.add_argument("--beats-out", metavar="CSV", help="write the beats of one song: time_s,position (1: downbeat)")
+    add_store_option(parser)
+    parser.add_argument("--jobs", type=int, metavar="N", help="songs at the same time; default: one a processor")
+    parser.add_argument("--overwrite", action="store_true", help="replace a CSV that is there already")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    return parser
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is told about one song."""
+
+    file: str
+    content_hash: str
+    sample_rate: int
+    """Hz."""
+    channels: int
+    duration_s: float
+    tempo_bpm: float
+    """Median over the beats of music, or over all where there is none."""
+    key: str | None
+    loudness_lufs: float | None
+    beats: int
+    bars: int
+    music_share: float
+    """Of the duration, in [0, 1]."""
+    missing: tuple[str, ...]
+    """Fields of the Track nothing is known about."""
+
+    @classmethod
+    def of(cls, track: "Track") -> "Summary":
+        """The summary of an analysis."""
+        import numpy as np
+
+        lengths_s = np.diff(track.bounds_s)
+        is_music = track.is_music
+        return cls(
+            file=track.source.file,
+            content_hash=track.source.content_hash,
+            sample_rate=track.source.sample_rate,
+            channels=track.source.channels,
+            duration_s=track.source.duration_s,
+            tempo_bpm=60.0 / float(np.median(lengths_s[is_music] if is_music.any() else lengths_s)),
+            key=track.key,
+            loudness_lufs=track.loudness_lufs,
+            beats=track.n_beats,
+            bars=len(np.unique(track.bar)),
+            music_share=float(lengths_s[is_music].sum() / lengths_s.sum()),
+            missing=track.missing,
+        )
+
+    def line(self) -> str:
+        """`jam.wav: 58:10, 121.4 bpm, A minor, 1702 bars, 87 % music; not known: voice`."""
+        from rl_editor.edits.request import clock
+
+        facts = [clock(self.duration_s), f"{self.tempo_bpm:.1f} bpm", *([self.key] if self.key else [])]
+        facts += [f"{self.bars} bars", f"{self.music_share:.0%} music".replace("%", " %")]
+        unknown = f"; not known: {', '.join(self.missing)}" if self.missing else ""
+        return f"{self.file}: {', '.join(facts)}{unknown}\n"
+
+
+def run(args: "Namespace") -> int:
+    """Analyse each song and tell of it in the order given; a bad one is reported and does not stop the others."""
+    if args.jobs is not None and args.jobs < 1:
+        sys.stderr.write(f"rl-editor: --jobs {args.jobs}: at least 1\n")
+        return 2
+    songs = find_songs(args.songs)
+    beats_out = Path(args.beats_out) if args.beats_out else None
+    if beats_out and len(songs) > 1:
+        sys.stderr.write(f"rl-editor: --beats-out takes the beats of one song, not of {len(songs)}\n")
+        return 2
+    if beats_out:
+        check_writable(beats_out, overwrite=args.overwrite, source=songs[0])
+    work = _Work(chosen_store(args.store), beats_out, args.overwrite)
+    status = 0
+    results = sys.stdout
+    with bars(quiet=args.quiet) as report, closing(_outcomes(work, songs, args.jobs, report)) as outcomes:
+        for outcome in outcomes:
+            if isinstance(outcome, EditorError):
+                sys.stderr.write(f"rl-editor: {outcome}\n")
+                status = 1
+                continue
+            # While bars are drawn, rich leads sys.stdout to their terminal: right only if results go to one too.
+            stream = sys.stdout if results.isatty() else results
+            stream.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n" if args.json else outcome.line())
+            stream.flush()
+    return status
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done with each song, in whichever process."""
+
+    store: "Store"
+    beats_out: Path | None
+    overwrite: bool
+
+    def outcome(self, song: Path, report: Report = ignore) -> Summary | EditorError:
+        """What to tell about one song, or why nothing."""
+        from rl_editor.audio.files import read_audio
+
+        try:
+            track = stored_track(read_audio(song), self.store, report)
+            if self.beats_out is not None:
+                write_text(self.beats_out, _beats_csv(track), overwrite=self.overwrite)
+        except EditorError as error:
+            return error
+        return Summary.of(track)
+
+
+def _outcomes(
+    work: _Work, songs: Sequence[Path], jobs: int | None, report: Report
+) -> Generator[Summary | EditorError, None, None]:
+    """The outcome of each song, in order."""
+    from joblib import Parallel, cpu_count, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    if len(songs) == 1:
+        yield work.outcome(songs[0], report)
+        return
+    workers = min(jobs or cpu_count(), len(songs))
+    report("analysing", 0.0)
+    if workers == 1:
+        outcomes = map(work.outcome, songs)
+    else:
+        with parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
+            side_by_side = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
+            outcomes = side_by_side(delayed(work.outcome)(song) for song in songs)
+    try:
+        for done, outcome in enumerate(outcomes, start=1):
+            report("analysing", done / len(songs))
+            yield outcome
+    except TerminatedWorkerError:
+        raise EditorError(
+            f"a process was ended from outside, perhaps for lack of memory; less than --jobs {workers} needs less,"
+            " and what is done already is kept"
+        ) from None
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started here inherit it for good, and are ended by us; for us it lasts milliseconds.
+
+    Blocking the signal would lose none, but loky unblocks it before it starts its workers.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _beats_csv(track: "Track") -> str:
+    """Beats as `--beats` takes them: seconds, and the position in the bar from 1."""
+    rows = zip(track.bounds_s[:-1], track.bar_position, strict=True)
+    return "time_s,position\n" + "".join(f"{time_s:.6f},{position + 1}\n" for time_s, position in rows)

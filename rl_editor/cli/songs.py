@@ -1,0 +1,37 @@
+"""Which recordings a command line means: files as they are, of folders all sound files below."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rl_editor.errors import DataError
+
+# What libsndfile and ffmpeg read and people have; a file named on the command line may have any suffix.
+_SUFFIXES = frozenset({
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc", ".w64", ".rf64",
+    ".caf", ".au", ".snd", ".m4a", ".aac", ".wma", ".wv", ".ape", ".mka",
+})  # fmt: skip
+
+
+def find_songs(named: Iterable[str]) -> list[Path]:
+    """The recordings meant, in the order named; those of a folder sorted, without hidden ones.
+
+    Raises:
+        DataError: a folder holds no sound file.
+    """
+    songs = []
+    for path in map(Path, named):
+        songs += _songs_below(path) if path.is_dir() else [path]
+    return songs
+
+
+def _songs_below(folder: Path) -> list[Path]:
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    if not found:
+        raise DataError(f"{folder}: no sound files in this folder")
+    return found
