@@ -4,8 +4,11 @@
 """
 
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rl_editor.errors import EditorError
 
@@ -22,7 +25,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and leave with its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        sys.exit(_dispatch(arguments))
+        with _interruptions() as came:
+            status = _dispatch(arguments)
+        # compiled code may swallow the exception of an interruption, but not that there was one
+        sys.exit(130 if came else status)
     except EditorError as error:
         sys.stderr.write(f"rl-editor: {error}\n")
         sys.exit(1)
@@ -32,6 +38,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left; there is nobody to tell
         sys.exit(1)
+
+
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """The signals of interruption that came; each also raises KeyboardInterrupt."""
+    came: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _dispatch(arguments: list[str]) -> int:
