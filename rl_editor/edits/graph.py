@@ -134,7 +134,7 @@ def _jump_edges(
     # a landing aligned to before its beat would play the end of the one before
     usable &= ~(wishes.banned[beat - 1] & (beat > 0) & (half == 0) & (lag < 0))
     if rules.turn is not None:
-        onward = (beat >= leave) & ((beat >= rules.turn) | (arrive <= rules.turn)) & (leave != rules.turn)
+        onward = (beat >= leave) & ((leave > rules.turn) | (arrive <= rules.turn)) & (leave != rules.turn)
         usable &= onward | ((leave > rules.turn) & (arrive <= rules.turn))
     leave, column, arrive = leave[usable], column[usable], arrive[usable]
     beat, half = beat[usable], half[usable]

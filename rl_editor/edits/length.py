@@ -10,13 +10,14 @@ from rl_editor.edits.edl import EDL
 from rl_editor.edits.joins import fade_at_end, fade_at_start
 from rl_editor.edits.wishes import Wishes
 
+_LARGEST_LAG_S = 0.03
 _ALIGNED_S = 0.05  # a landing may begin so much before its beat that some milliseconds are heard twice
 
 
 def exactly(edl: EDL, wishes: Wishes, track: Track, *, slack_s: float) -> EDL | None:
     """The edit with its target met within the slack, its last end or first start moved if need be, else None.
 
-    Moved is by at most half the longest beat, and never into a locked or a banned beat. The side that lies outside
+    Moved is by at most half the longest beat and the joins' lags, and never into a locked or a banned beat. The side that lies outside
     the music is moved first.
     """
     if edl.target_s is None:
@@ -25,11 +26,14 @@ def exactly(edl: EDL, wishes: Wishes, track: Track, *, slack_s: float) -> EDL | 
     missing = round(edl.target_s * rate) - edl.n_samples
     if abs(edl.duration_s - edl.target_s) <= slack_s:
         return edl
-    if abs(missing) > np.diff(track.bounds).max() / 2:
+    # lengths lie a beat apart, and each join's lag may put them off by its own size
+    if abs(missing) > np.diff(track.bounds).max() / 2 + _LARGEST_LAG_S * rate * len(edl.joins):
         return None
     first_beat = int(np.searchsorted(track.bounds, edl.segments[0].start, side="right")) - 1
     outside = not track.is_music[max(first_beat - (missing > 0), 0)]
-    moves = (_with_start_moved, _with_end_moved) if outside else (_with_end_moved, _with_start_moved)
+    # an end that was wished for is moved only where the start can't be, and the other way round
+    start_first = wishes.end is not None if (wishes.start is None) != (wishes.end is None) else outside
+    moves = (_with_start_moved, _with_end_moved) if start_first else (_with_end_moved, _with_start_moved)
     for move in moves:
         moved = move(edl, missing)
         if moved is not None and _allowed(moved, edl, wishes, track):

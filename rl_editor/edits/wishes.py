@@ -68,6 +68,11 @@ def _check(wishes: Wishes, name: str) -> None:
         raise RequestError(f"{name}: a lock and a ban hold the same beat")
     if wishes.banned.all():
         raise RequestError(f"{name}: nothing is left that may be played")
+    # what was passed is not gone back to for a lock, whatever the order
+    if wishes.first_locked is not None and wishes.start is not None and wishes.first_locked < wishes.start:
+        raise RequestError(f"{name}: a lock lies before the start")
+    if wishes.last_locked is not None and wishes.end is not None and wishes.last_locked >= wishes.end:
+        raise RequestError(f"{name}: a lock lies after the end")
     if wishes.start is not None and wishes.banned[wishes.start]:
         raise RequestError(f"{name}: the beat to start with is banned")
     if wishes.end is not None and wishes.banned[wishes.end - 1]:

@@ -117,6 +117,8 @@ def test_several_edits_are_best_first_and_differ(make_track: MakeTrack) -> None:
         ({"bans": ((20, 30),), "end_s": 25.0}, "the beat to end with is banned"),
         ({"locks": ((2, 40),), "keep": 0.2}, "the nearest lengths are"),
         ({"start_s": 30.0, "end_s": 5.0}, "the end is before the start"),
+        ({"start_s": 20.0, "locks": ((5, 8),)}, "a lock lies before the start"),
+        ({"end_s": 20.0, "locks": ((25, 28),)}, "a lock lies after the end"),
         ({"start_s": 5.0, "end_s": 30.0, "target_s": 40.0}, "the nearest lengths are"),
     ],
 )
