@@ -22,7 +22,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     check_writable(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".rl-editor.", suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise EditorError(f"{path}: can't be written ({error.strerror})") from error
     os.close(handle)
@@ -31,6 +31,9 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise EditorError(f"{path}: can't be written ({error.strerror})") from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -56,15 +59,27 @@ def check_writable(path: Path, *, overwrite: bool, source: Path | None = None) -
     Raises:
         EditorError: `path` exists and may not be replaced, is a folder, or its folder can't be written.
     """
+    try:
+        _check(path, overwrite=overwrite, source=source)
+    except OSError as error:  # a name too long to ask for, a loop of links
+        raise EditorError(f"{path}: can't be written ({error.strerror})") from error
+
+
+def _check(path: Path, *, overwrite: bool, source: Path | None) -> None:
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise EditorError(f"{path}: is the recording itself, which is never replaced; choose another output")
     if path.is_dir():
         raise EditorError(f"{path}: is a folder, not a file")
+    if path.exists() and not path.is_file():
+        raise EditorError(f"{path}: is no regular file, and is not replaced")
     if path.exists() and not overwrite:
         raise EditorError(f"{path}: exists already; --overwrite replaces it")
     nearest = next(folder for folder in path.absolute().parents if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise EditorError(f"{path}: can't be written ({nearest} is not a folder you can write to)")
+    try:  # asking for permission is not enough: some file systems take no files from anybody
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise EditorError(f"{path}: can't be written ({nearest} is not a folder you can write to)") from error
 
 
 def _umask() -> int:

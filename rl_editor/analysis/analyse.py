@@ -24,10 +24,13 @@ from rl_editor.analysis.voice import voice_activity
 from rl_editor.arrays import Array, DoubleArray
 from rl_editor.audio.loudness import integrated_lufs, weighted_power
 from rl_editor.audio.source import Source, identify
-from rl_editor.errors import AudioError
+from rl_editor.errors import AudioError, TrackError
 from rl_editor.progress import Report, ignore
 
 _SHORTEST_S = 2.0
+_LOWEST_RATE = 4000
+_MOST_CHANNELS = 6
+_LOUDEST = 1e6
 _SILENT = 10.0 ** (-80 / 20)
 _STEM_BANDS = 20
 
@@ -53,6 +56,7 @@ def analyse(
         report: told of each stage.
     Raises:
         AudioError: the sound is shorter than 2 s, silent, or holds values that are not numbers.
+        TrackError: no beat given lies within the recording.
     """
     check(audio, sample_rate, file=source.file if source else "")
     source = source or identify(audio, sample_rate)
@@ -60,10 +64,13 @@ def analyse(
     spectra = listen(audio, sample_rate)
     onsets = onset_bands(spectra.mel)
     mels = stem_mels(spectra)
-    loudness = integrated_lufs(weighted_power(audio, sample_rate))
+    # BS.1770 gives weights to no more channels
+    loudness = integrated_lufs(weighted_power(audio, sample_rate)) if audio.shape[0] <= _MOST_CHANNELS else None
     report("listening", 1.0)
     report("beats and form", 0.0)
     known_s = beats.times_s if beats else None
+    if known_s is not None and not (known_s < source.duration_s).any():
+        raise TrackError(f"{source.file or 'recording'}: all the beats given are after its end")
     grid = beat_grid(onsets, spectra.mono, n_samples=source.n_samples, sample_rate=sample_rate, known_s=known_s)
     bounds_s = grid.bounds / sample_rate
     features = beat_features(spectra, onsets, grid.bounds, sample_rate)
@@ -135,12 +142,16 @@ def check(audio: Array, sample_rate: int, *, file: str = "") -> None:
     name = file or "recording"
     if audio.ndim != 2 or sample_rate <= 0:
         raise AudioError(f"{name}: sound is (channels, samples) at a positive rate, not {audio.shape}")
+    if sample_rate < _LOWEST_RATE:
+        raise AudioError(f"{name}: {sample_rate} Hz; analysis needs at least {_LOWEST_RATE} Hz")
     duration_s = audio.shape[1] / sample_rate
     if duration_s < _SHORTEST_S:
         raise AudioError(f"{name}: {duration_s:.1f} s long; analysis needs at least {_SHORTEST_S:.0f} s")
     low, high = float(audio.min()), float(audio.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise AudioError(f"{name}: holds values that are not numbers (NaN or infinite)")
+    if max(-low, high) > _LOUDEST:
+        raise AudioError(f"{name}: holds values up to {max(-low, high):.0e}, where full scale is 1; this is no sound")
     if max(-low, high) < _SILENT:
         raise AudioError(f"{name}: silent from start to end; there is nothing to edit")
 

@@ -91,7 +91,7 @@ def _rows(text: str, file: str) -> list[_Row]:
         ]
     if all(_is_label(cells) for _, cells in lines):
         labels = [cells[2] if len(cells) > 2 else "" for _, cells in lines]
-        counted = all(label.isdecimal() and 1 <= int(label) <= _LONGEST_BAR for label in labels)
+        counted = all(label.isdecimal() and len(label) <= 2 and 1 <= int(label) <= _LONGEST_BAR for label in labels)
         return [
             _Row(number, cells[0], label if counted else "")
             for (number, cells), label in zip(lines, labels, strict=True)

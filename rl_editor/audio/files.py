@@ -185,7 +185,8 @@ def _blocks(sound: sf.SoundFile, n_samples: int | None, name: Path) -> Iterator[
     """All of the sound as (samples, channels); the file is damaged unless it decodes to `n_samples`."""
     done = 0
     try:
-        while len(block := sound.read(_BLOCK, dtype="float32", always_2d=True)):
+        # never past the end that is stated: what some programs put behind it (tags, zeros) is no sound
+        while len(block := sound.read(_wanted(n_samples, done), dtype="float32", always_2d=True)):
             yield block
             done += len(block)
         damaged = n_samples is not None and done < n_samples
@@ -197,6 +198,10 @@ def _blocks(sound: sf.SoundFile, n_samples: int | None, name: Path) -> Iterator[
             f"{name}: damaged or cut short, it decodes only to {done / sound.samplerate:.2f} s{whole};"
             " get a whole copy of it"
         )
+
+
+def _wanted(n_samples: int | None, done: int) -> int:
+    return _BLOCK if n_samples is None else min(_BLOCK, n_samples - done)
 
 
 def _peak(audio: Array) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rl_editor.atomic import check_writable, write_text
 from rl_editor.cli.arguments import CommandParser, command_parser
+from rl_editor.cli.complaints import complain
 from rl_editor.cli.songs import find_songs
 from rl_editor.cli.stored import add_store_option, chosen_store, stored_track
 from rl_editor.errors import EditorError
@@ -95,12 +96,12 @@ class Summary:
 def run(args: "Namespace") -> int:
     """Analyse each song and tell of it in the order given; a bad one is reported and does not stop the others."""
     if args.jobs is not None and args.jobs < 1:
-        sys.stderr.write(f"rl-editor: --jobs {args.jobs}: at least 1\n")
+        complain(f"--jobs {args.jobs}: at least 1")
         return 2
     songs = find_songs(args.songs)
     beats_out = Path(args.beats_out) if args.beats_out else None
     if beats_out and len(songs) > 1:
-        sys.stderr.write(f"rl-editor: --beats-out takes the beats of one song, not of {len(songs)}\n")
+        complain(f"--beats-out takes the beats of one song, not of {len(songs)}")
         return 2
     if beats_out:
         check_writable(beats_out, overwrite=args.overwrite, source=songs[0])
@@ -110,7 +111,7 @@ def run(args: "Namespace") -> int:
     with bars(quiet=args.quiet) as report, closing(_outcomes(work, songs, args.jobs, report)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, EditorError):
-                sys.stderr.write(f"rl-editor: {outcome}\n")
+                complain(outcome)
                 status = 1
                 continue
             # While bars are drawn, rich leads sys.stdout to their terminal: right only if results go to one too.

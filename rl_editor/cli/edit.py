@@ -1,11 +1,14 @@
 """`rl-editor edit`: recordings in, songs out."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_editor.atomic import replacing
 from rl_editor.cli.arguments import CommandParser, command_parser, positive, seconds, time_range
+from rl_editor.cli.complaints import complain
 from rl_editor.cli.stored import add_store_option, chosen_store, stored_track
 from rl_editor.cli.targets import Job, is_folder, jobs
 from rl_editor.errors import EditorError
@@ -73,16 +76,14 @@ def run(args: "Namespace") -> int:
     single = args.edl or args.plot or args.join_preview or args.beats
     several = len(args.songs) > 1 or Path(args.songs[0]).is_dir()
     if several and (single or (args.output is not None and not is_folder(args.output))):
-        sys.stderr.write(
-            "rl-editor: several songs need a folder as -o, and no --edl, --plot, --join-preview, --beats\n"
-        )
+        complain("several songs need a folder as -o, and no --edl, --plot, --join-preview, --beats")
         return 2
     status = 0
     for job in jobs(args):
         try:
             _edit_one(job, request, args)
         except EditorError as error:
-            sys.stderr.write(f"rl-editor: {error}\n")
+            complain(error)
             status = 1
     return status
 
@@ -112,12 +113,25 @@ def _edit_one(job: Job, request: "EditRequest", args: "Namespace") -> None:
         gains_db = [0.0] * len(edits)
         if not args.dry_run:
             for k, edl in enumerate(edits):
-                gains_db[k] = _write(recording, track, edl, job.numbered(k + 1), args.overwrite, report)
+                with _all_or_none(job.numbered(k + 1)) as numbered:
+                    gains_db[k] = _write(recording, track, edl, numbered, args.overwrite, report)
     for rank, edl, gain_db in zip(ranks, edits, gains_db, strict=False):
         _tell(track, edl, job.numbered(rank), gain_db, args)
     if len(edits) < request.count:
         note = f"{len(edits)} of {request.count} edits: no other differs by 20 %"
-        sys.stderr.write(f"rl-editor: note: {job.source}: {note}\n")
+        complain(f"note: {job.source}: {note}")
+
+
+@contextmanager
+def _all_or_none(job: Job) -> Iterator[Job]:
+    """Take back the files that were not there before if one of them can't be written."""
+    new = [path for path in job.files if not path.exists()]
+    try:
+        yield job
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write(recording: "Recording", track: "Track", edl: "EDL", job: Job, overwrite: bool, report: Report) -> float:
@@ -154,6 +168,6 @@ def _tell(track: "Track", edl: "EDL", job: Job, gain_db: float, args: "Namespace
         return
     sys.stdout.write(telling.headline(edl, names.get("song"), gain_db))
     if job.join_preview is not None and not edl.joins:
-        sys.stderr.write(f"rl-editor: note: {job.source}: there is no join to preview\n")
+        complain(f"note: {job.source}: there is no join to preview")
     if not args.quiet:
         telling.print_joins(edl, track)

@@ -4,12 +4,15 @@
 """
 
 import importlib
+import io
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rl_editor.cli.complaints import complain
 from rl_editor.errors import EditorError
 
 COMMANDS = {
@@ -24,19 +27,27 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and leave with its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     try:
         with _interruptions() as came:
             status = _dispatch(arguments)
+            sys.stdout.flush()
         # compiled code may swallow the exception of an interruption, but not that there was one
         sys.exit(130 if came else status)
     except EditorError as error:
-        sys.stderr.write(f"rl-editor: {error}\n")
+        complain(error)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write("rl-editor: interrupted; nothing half-written was left\n")
+        complain("interrupted; nothing half-written was left")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left; there is nobody to tell
+        sys.exit(1)
+    except OSError as error:
+        complain(f"{error.filename or 'output'}: {error.strerror}")
+        # what is still in the buffer can't be written either, and would be tried once more at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
 
 
@@ -70,7 +81,7 @@ def _dispatch(arguments: list[str]) -> int:
         sys.stdout.write(f"rl-editor {__version__}\n")
         return 0
     if name not in COMMANDS:
-        sys.stderr.write(f"rl-editor: {name}: no such command; there are {', '.join(COMMANDS)}\n")
+        complain(f"{name}: no such command; there are {', '.join(COMMANDS)}")
         return 2
     command = importlib.import_module(f"rl_editor.cli.{name.replace('-', '_')}")
     status: int = command.run(command.parser().parse_args(rest))

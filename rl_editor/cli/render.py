@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rl_editor.atomic import check_writable
 from rl_editor.cli.arguments import CommandParser, command_parser
+from rl_editor.cli.complaints import complain
 from rl_editor.errors import EDLError
 from rl_editor.progress import bars
 
@@ -43,7 +44,7 @@ def run(args: "Namespace") -> int:
         raise EDLError(f"{args.edl}: names no source; --source says which recording to play")
     folder = args.output.endswith("/") or Path(args.output).is_dir()
     if len(sources) > 1 and not folder:
-        sys.stderr.write("rl-editor: several sources need a folder as -o (its name ends in /)\n")
+        complain("several sources need a folder as -o (its name ends in /)")
         return 2
     outputs = [Path(args.output) / source.name if folder else Path(args.output) for source in sources]
     if len(set(outputs)) < len(outputs):
@@ -58,7 +59,7 @@ def run(args: "Namespace") -> int:
                 rates = f"{recording.source.sample_rate} Hz, the EDL's source {edl.source.sample_rate} Hz"
                 raise EDLError(f"{source}: has {rates}")
             if not args.source and recording.source.content_hash != edl.source.content_hash:
-                sys.stderr.write(f"rl-editor: note: {source} is not the recording this EDL was made from\n")
+                complain(f"note: {source} is not the recording this EDL was made from")
             try:
                 song = render(recording.audio, edl)
             except EDLError as error:

@@ -19,7 +19,10 @@ def find_songs(named: Iterable[str]) -> list[Path]:
         DataError: a folder holds no sound file.
     """
     songs = []
-    for path in map(Path, named):
+    for text in named:
+        if not text:
+            raise DataError("a recording without a name (an empty argument)")
+        path = Path(text)
         songs += _songs_below(path) if path.is_dir() else [path]
     return songs
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_editor.atomic import check_writable
+from rl_editor.cli.complaints import complain
 from rl_editor.errors import EditorError
 from rl_editor.progress import Report
 
@@ -69,5 +69,5 @@ def stored_track(recording: "Recording", store: "Store", report: Report, *, beat
     try:
         store.save(key, track)
     except EditorError as error:
-        sys.stderr.write(f"rl-editor: {error}; this analysis is not kept\n")
+        complain(f"{error}; this analysis is not kept")
     return track

@@ -84,7 +84,7 @@ def _sources(named: Iterable[str]) -> Iterator[tuple[Path, Path]]:
     """Each recording with the part of its path that the output keeps; edits of ours in a folder are passed over."""
     for text in named:
         path = Path(text)
-        if not path.is_dir():
+        if text and not path.is_dir():
             yield path, Path()
             continue
         for song in find_songs([text]):

@@ -117,13 +117,19 @@ class EDL:
 def to_json(edl: EDL) -> str:
     """The EDL as public JSON, one segment a line."""
     record = asdict(edl)
-    segments = ",\n  ".join(json.dumps(segment, ensure_ascii=False) for segment in record["segments"])
+    segments = ",\n  ".join(map(_one_line, record["segments"]))
     head = {"version": VERSION, "source": record["source"]}
     tail = {key: record[key] for key in ("end_fade", "target_s", "maker")}
-    lines = [f' "{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in head.items()]
+    lines = [f' "{key}": {_one_line(value)}' for key, value in head.items()]
     lines.append(f' "segments": [\n  {segments}]')
-    lines += [f' "{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in tail.items()]
+    lines += [f' "{key}": {_one_line(value)}' for key, value in tail.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _one_line(value: object) -> str:
+    """JSON as people read it; escaped where a file's name is no text and could not be written."""
+    plain = json.dumps(value, ensure_ascii=False)
+    return plain if plain.isascii() or plain.encode(errors="ignore").decode() == plain else json.dumps(value)
 
 
 def from_json(text: str) -> EDL:
@@ -136,8 +142,8 @@ def from_json(text: str) -> EDL:
         record = json.loads(text)
     except json.JSONDecodeError as error:
         raise EDLError(f"not JSON: {error.msg} in line {error.lineno}") from error
-    except RecursionError as error:
-        raise EDLError("not an EDL: nested too deeply") from error
+    except (RecursionError, ValueError) as error:
+        raise EDLError("not an EDL: nested too deeply, or a number is too long") from error
     if not isinstance(record, dict):
         raise EDLError("an EDL is a JSON object")
     version = record.pop("version", None)

@@ -17,8 +17,8 @@ _ALIGNED_S = 0.05  # a landing may begin so much before its beat that some milli
 def exactly(edl: EDL, wishes: Wishes, track: Track, *, slack_s: float) -> EDL | None:
     """The edit with its target met within the slack, its last end or first start moved if need be, else None.
 
-    Moved is by at most half the longest beat and the joins' lags, and never into a locked or a banned beat. The side that lies outside
-    the music is moved first.
+    Moved is by at most half the longest beat and the joins' lags, a side that was wished for by half a beat, and never
+    into a locked or a banned beat. The side that lies outside the music is moved first.
     """
     if edl.target_s is None:
         return edl
@@ -33,8 +33,10 @@ def exactly(edl: EDL, wishes: Wishes, track: Track, *, slack_s: float) -> EDL | 
     outside = not track.is_music[max(first_beat - (missing > 0), 0)]
     # an end that was wished for is moved only where the start can't be, and the other way round
     start_first = wishes.end is not None if (wishes.start is None) != (wishes.end is None) else outside
-    moves = (_with_start_moved, _with_end_moved) if start_first else (_with_end_moved, _with_start_moved)
-    for move in moves:
+    sides = [(_with_start_moved, wishes.start), (_with_end_moved, wishes.end)]
+    for move, wished in sides if start_first else sides[::-1]:
+        if wished is not None and abs(missing) > np.median(np.diff(track.bounds)) / 2:
+            continue
         moved = move(edl, missing)
         if moved is not None and _allowed(moved, edl, wishes, track):
             return _with_fades(moved, track)

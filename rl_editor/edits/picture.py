@@ -1,5 +1,6 @@
 """The picture of an edit: what was kept of the recording, what went where, and where it joins."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,14 +59,17 @@ def draw(edl: EDL, track: Track, audio: Array, song: Array, *, marks: Sequence[M
     _sections(above, track)
     for mark in marks:
         above.plot(mark.at / rate, 1.12 * limit, marker="v", color="#c02020", markersize=5)
-        above.annotate(mark.label, (mark.at / rate, 1.18 * limit), fontsize=7, color="#c02020", ha="center")
+        label = _printable(mark.label)
+        at = (mark.at / rate, 1.18 * limit)
+        above.annotate(label, at, fontsize=7, color="#c02020", ha="center", parse_math=False)
     for number, join in enumerate(joins, start=1):
         _arc(above, join, number, limit)
-    name = Path(edl.source.file).name or "recording"
+    name = _printable(Path(edl.source.file).name) or "recording"
     above.set_title(
         f"{name}: {clock(edl.source.duration_s)} → {clock(edl.duration_s)}, "
         f"{len(joins)} join{'s' * (len(joins) != 1)} ({edl.maker.editor})",
         loc="left",
+        parse_math=False,  # a name may hold a $
     )
 
     starts = positions(edl.segments)
@@ -94,7 +98,13 @@ def draw(edl: EDL, track: Track, audio: Array, song: Array, *, marks: Sequence[M
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure to `path` in the format of its suffix (png, svg, pdf)."""
-    figure.savefig(path, format=path.suffix.lstrip(".") or "png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # names in scripts the font lacks are drawn as boxes
+        figure.savefig(path, format=path.suffix.lstrip(".") or "png")
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _waveform(axes: Axes, audio: Array, rate: int, start: int, end: int, colour: str) -> None:

@@ -24,7 +24,8 @@ def test_an_interrupted_edit_leaves_no_half_file(jam: Path, delay_s: float) -> N
         if process.poll() is None:
             os.kill(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=120)
-    assert process.returncode in (0, 130), told
+    # -2: Python ends itself by the signal where it came during an import; a shell reports 130 for either
+    assert process.returncode in (0, 130, -signal.SIGINT), told
     assert "Traceback" not in told
     names = {path.name for path in jam.parent.iterdir()}
     assert names <= {"jam.wav", "jam.edit.wav", "jam.edit.json", "jam.edit.png"}
