@@ -7,7 +7,9 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?")
+_CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,9}(?:\.\d+)?)s?")
+
+_LARGEST = 1000.0
 
 
 class CommandParser(ArgumentParser):
@@ -47,7 +49,7 @@ def time_range(text: "str | Converted") -> "tuple[float, float] | Converted":
 
 
 def positive(text: "str | Converted") -> "float | Converted":
-    """A number above 0.
+    """A number above 0 and not above 1000.
 
     Raises:
         ArgumentTypeError: the text is none.
@@ -58,8 +60,8 @@ def positive(text: "str | Converted") -> "float | Converted":
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0.0 < value < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    if not 0.0 < value <= _LARGEST:
+        raise ArgumentTypeError(f"{text!r} is too large" if value > _LARGEST else f"{text!r} is no number above 0")
     return value
 
 

@@ -29,6 +29,7 @@ _DIFFERENT = 0.2  # share of the kept time in which two edits must differ
 _DEARER_S = 4.0  # seconds of good music that a landing costs more each time it is to be avoided
 _WORN = 0.15  # content that kept beats lose each time another edit is wanted
 _ROUNDS = 8
+_SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,9 @@ class PlannerEditor:
 def _check(problem: Problem) -> None:
     if not problem.track.is_music.any():
         raise RequestError(f"{problem.name}: no music was found that could be kept")
+    beat_s = float(np.diff(problem.track.bounds_s).min())
+    if problem.target_s is not None and problem.target_s < min(beat_s, _SHORTEST_S):
+        raise RequestError(f"{problem.name}: can't be made {problem.target_s:.2g} s long; an edit has a beat at least")
     longest_s = _MOST_TIMES_LONGER * problem.track.source.duration_s
     if problem.target_s is not None and problem.target_s > longest_s:
         wish, longest = clock(problem.target_s), clock(longest_s)
