@@ -16,7 +16,7 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/rl-editor sample-data $(DEMO) --songs 1 --minutes 4 --seed 3 --overwrite
+	$(BIN)/rl-editor sample-data $(DEMO) --songs 1 --minutes 3 --seed 7 --overwrite
 	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/ --overwrite
 	@echo
 	@echo "Listen: the jam is $$(ls $(DEMO)/jams/*_raw.wav), its edit $$(ls $(DEMO)/*.edit.wav)"
