@@ -33,14 +33,25 @@ def exactly(edl: EDL, wishes: Wishes, track: Track, *, slack_s: float) -> EDL | 
     outside = not track.is_music[max(first_beat - (missing > 0), 0)]
     # an end that was wished for is moved only where the start can't be, and the other way round
     start_first = wishes.end is not None if (wishes.start is None) != (wishes.end is None) else outside
-    sides = [(_with_start_moved, wishes.start), (_with_end_moved, wishes.end)]
-    for move, wished in sides if start_first else sides[::-1]:
-        if wished is not None and abs(missing) > np.median(np.diff(track.bounds)) / 2:
-            continue
+    moves = (_with_start_moved, _with_end_moved) if start_first else (_with_end_moved, _with_start_moved)
+    for move in moves:
         moved = move(edl, missing)
-        if moved is not None and _allowed(moved, edl, wishes, track):
+        if moved is not None and _as_asked(moved, wishes, track) and _allowed(moved, edl, wishes, track):
             return _with_fades(moved, track)
     return None
+
+
+def _as_asked(edl: EDL, wishes: Wishes, track: Track) -> bool:
+    """Whether the edit still begins and ends within half a beat of where it was asked to, or as near as a bound is."""
+    half_beat = float(np.median(np.diff(track.bounds))) / 2
+    sides = (
+        (edl.segments[0].start, wishes.start_at, wishes.start),
+        (edl.segments[-1].end, wishes.end_at, wishes.end),
+    )
+    return all(
+        asked is None or bound is None or abs(at - asked) <= max(half_beat, abs(int(track.bounds[bound]) - asked))
+        for at, asked, bound in sides
+    )
 
 
 def _with_fades(edl: EDL, track: Track) -> EDL:

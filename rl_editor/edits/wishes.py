@@ -23,6 +23,10 @@ class Wishes:
     """Beat to begin with; None where the editor chooses."""
     end: int | None = None
     """Bound to end at; None where the editor chooses."""
+    start_at: int | None = None
+    """The start that was asked for, before it was moved to a beat, in samples."""
+    end_at: int | None = None
+    """The end that was asked for, in samples."""
 
     @property
     def first_locked(self) -> int | None:
@@ -55,6 +59,8 @@ def resolve(track: Track, request: EditRequest) -> Wishes:
         banned=_beats(track, request.bans),
         start=None if request.start_s is None else _beat_at(track, request.start_s),
         end=None if request.end_s is None else _bound_at(track, request.end_s),
+        start_at=None if request.start_s is None else round(request.start_s * track.source.sample_rate),
+        end_at=None if request.end_s is None else round(request.end_s * track.source.sample_rate),
     )
     _check(wishes, name)
     ends_before = wishes.start is not None and wishes.end is not None and wishes.end <= wishes.start
