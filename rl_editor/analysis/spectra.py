@@ -17,7 +17,8 @@ RATE = 22050
 HOP = 220
 """Samples at RATE between mel frames."""
 N_BANDS = 80
-"""Mel bands, 30 to 10,500 Hz."""
+"""Mel bands, from `LOWEST_HZ` to `HIGHEST_HZ`."""
+LOWEST_HZ, HIGHEST_HZ = 30.0, 10500.0
 CHROMA_HOP = 4 * HOP
 _N_FFT = 1024
 _CHROMA_N_FFT = 4096
@@ -102,7 +103,7 @@ def _filtered(mono: Array, n_fft: int, hop: int, filters: Array) -> Array:
 def _mel_filters() -> Array:
     from librosa.filters import mel
 
-    bank = mel(sr=RATE, n_fft=_N_FFT, n_mels=N_BANDS, fmin=30.0, fmax=10500.0, norm=None)
+    bank = mel(sr=RATE, n_fft=_N_FFT, n_mels=N_BANDS, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, norm=None)
     return np.ascontiguousarray(bank.T / (_N_FFT / 4) ** 2, dtype=np.float32)
 
 

@@ -16,13 +16,12 @@ import numpy as np
 import scipy.fft
 
 from rl_editor.analysis.pooling import span_means
-from rl_editor.analysis.spectra import N_BANDS
+from rl_editor.analysis.spectra import HIGHEST_HZ, LOWEST_HZ, N_BANDS
 from rl_editor.arrays import Array, DoubleArray
 
 DESCRIPTORS = ("centroid", "bandwidth", "rolloff", "flatness", *["contrast"] * 7, *["mfcc"] * 13, "level")
 """Group of each column: Hz for the first three, dB for all others."""
 
-_LOWEST_HZ, _HIGHEST_HZ = 30.0, 10500.0
 _DYNAMIC_RANGE_DB = 70.0
 _ROLLOFF = 0.85
 _OCTAVES_HZ = (200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0)
@@ -115,7 +114,7 @@ def _db(power: Array) -> Array:
 def _bands() -> _Bands:
     from librosa import mel_frequencies
 
-    edges = mel_frequencies(N_BANDS + 2, fmin=_LOWEST_HZ, fmax=_HIGHEST_HZ)
+    edges = mel_frequencies(N_BANDS + 2, fmin=LOWEST_HZ, fmax=HIGHEST_HZ)
     centres = edges[1:-1].astype(np.float32)
     splits = [0, *np.searchsorted(centres, _OCTAVES_HZ), N_BANDS]
     octaves = tuple(slice(low, high) for low, high in pairwise(splits))

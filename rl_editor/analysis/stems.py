@@ -20,8 +20,8 @@ import scipy.fft
 from numba import njit
 from numpy.typing import NDArray
 
+from rl_editor.analysis.spectra import HIGHEST_HZ, LOWEST_HZ, N_BANDS, RATE, Spectra
 from rl_editor.analysis.spectra import HOP as MEL_HOP
-from rl_editor.analysis.spectra import N_BANDS, RATE, Spectra
 from rl_editor.arrays import Array
 
 STEMS = ("drums", "bass", "vocals", "other")
@@ -211,4 +211,6 @@ def _n_frames(n: int) -> int:
 def _mel_bank() -> Array:
     from librosa.filters import mel
 
-    return np.ascontiguousarray(mel(sr=RATE, n_fft=_N_FFT, n_mels=N_BANDS, fmin=30.0, fmax=10500.0, norm=None).T)
+    return np.ascontiguousarray(
+        mel(sr=RATE, n_fft=_N_FFT, n_mels=N_BANDS, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, norm=None).T
+    )

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -152,6 +153,8 @@ def _outcomes(
     if len(songs) == 1:
         yield work.outcome(songs[0], report)
         return
+    # an interruption is one line of ours; joblib would add its own, whenever it lets go of what was under way
+    warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
     workers = min(jobs or cpu_count(), len(songs))
     report("analysing", 0.0)
     if workers == 1:
