@@ -8,6 +8,7 @@ An EDL is public JSON that people read and change by hand:
      "end_fade": 0, "target_s": 240.0,
      "maker": {"editor": "planner", "checkpoint": null, "seed": 0}}
 
+A recovered edit (`rl-editor recover`) says more about itself; what is in `MEASURED` is read over here.
 Times are samples of the source. The rendered length is exactly the sum of end - start. `fade` and `why` belong to
 the join *into* a segment; see `rl_editor.edits.render` for what a fade sounds like.
 """
@@ -23,6 +24,10 @@ from rl_editor.audio.source import Source
 from rl_editor.errors import AudioError, EditorError, EDLError
 
 VERSION = 1
+MEASURED = frozenset({"unmatched", "coverage"})
+"""What a recovered edit says besides."""
+MEASURED_OF_SEGMENT = frozenset({"at_s", "confidence", "alternatives"})
+"""What it says of each segment."""
 _MOST_DB = 60.0
 
 
@@ -193,6 +198,11 @@ def _relative(file: Path, folder: Path) -> str:
 
 
 def _from_record(record: dict[str, Any]) -> EDL:
-    segments = tuple(Segment(**segment) for segment in record.pop("segments"))
+    segments = tuple(Segment(**_without(segment, MEASURED_OF_SEGMENT)) for segment in record.pop("segments"))
     source = Source(**record.pop("source"))
-    return EDL(source=source, segments=segments, maker=Maker(**record.pop("maker")), **record)
+    maker = Maker(**record.pop("maker"))
+    return EDL(source=source, segments=segments, maker=maker, **_without(record, MEASURED))
+
+
+def _without(record: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in keys}

@@ -32,6 +32,14 @@ def test_json_keeps_everything(edl: EDL) -> None:
     assert edls.from_json(edls.to_json(edl)) == edl
 
 
+def test_what_a_recovered_edit_measures_is_read_over() -> None:
+    edl = EDL(SOURCE, (Segment(0, 10), Segment(40, 50)), Maker("recovered"))
+    record = json.loads(edls.to_json(edl)) | {"unmatched": [[1.0, 2.0]], "coverage": 0.9}
+    for segment in record["segments"]:
+        segment |= {"at_s": 0.0, "confidence": 1.0, "alternatives": [5]}
+    assert edls.from_json(json.dumps(record)) == edl
+
+
 def test_a_file_names_its_source_relative_to_itself(tmp_path: Path) -> None:
     source = replace(SOURCE, file=str(tmp_path / "raw" / "jam.wav"))
     edl = EDL(source, (Segment(0, 10),), Maker("planner"))
