@@ -46,7 +46,7 @@ class Judged:
     keep: float
     whys: tuple[str, ...]
     scores: tuple[float, ...]
-    """Seam score of each join; infinite where the landing table has none."""
+    """Seam score of each join, that of a crossing by what the Track holds; infinite where nothing is known of it."""
     worst_terms: tuple[str, ...]
     """The seam term that differs most, of each join."""
     random: float
@@ -160,7 +160,7 @@ def judge(song: str, audio: Array, track: Track, keep: float, own: DoubleArray, 
         keep=keep,
         whys=tuple(f"{join.why} {join.from_s:.1f}-{join.to_s:.1f}" for join in joins),
         scores=tuple(float("inf") if join.score is None else join.score for join in joins),
-        worst_terms=tuple(join.worst or "not in the table" for join in joins),
+        worst_terms=tuple(join.worst or "nothing known" for join in joins),
         random=random,
         unseen=tuple(unseen_step(sound, rate, *edge) / float(own[0]) for edge in edges),
         levels_db=tuple(level_step(sound, rate, *edge) for edge in edges),

@@ -6,8 +6,10 @@ import numpy as np
 
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.landings import Family
-from rl_editor.analysis.seams import SEAM_TERMS
+from rl_editor.analysis.seams import CONTINUATION_TERMS, SEAM_TERMS
 from rl_editor.analysis.track import Track
+from rl_editor.arrays import Array
+from rl_editor.edits.crossings import crossing_score, crossing_steps
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.render import positions
 
@@ -31,16 +33,18 @@ class Join:
     """Where the incoming one starts."""
     why: str
     score: float | None = None
-    """Seam score, None for a join the landing table does not hold."""
+    """Seam score; None for a join that is no landing of the table and does not lead from bound to bound."""
     worst: str | None = None
     """The seam term that differs most, with its value in natural units."""
 
 
-def join_fade(track: Track, row: int, column: int) -> int:
-    """Samples of fade for a landing of the table: tight before an attack, longer where the sound is the same."""
-    same = track.landings.correlation[row, column] >= _SAME_SOUND
-    unlike = track.landings.family[row, column] != Family.CONTINUATION
-    return round((_SHORT_S if same or unlike else _TIGHT_S) * track.source.sample_rate)
+def join_fade(family: int, correlation: float, sample_rate: int, *, after_ban: bool = False) -> int:
+    """Samples of fade for a landing, long where the sound is the same or nothing continues, else tight.
+
+    Tight, too, where what comes just before the landing is banned, since a fade lets through a little of it.
+    """
+    longer = (correlation >= _SAME_SOUND or family != Family.CONTINUATION) and not after_ban
+    return round((_SHORT_S if longer else _TIGHT_S) * sample_rate)
 
 
 def fade_at_start(track: Track, start: int) -> int:
@@ -59,7 +63,7 @@ def fade_at_end(track: Track, end: int) -> int:
 
 
 def describe(edl: EDL, track: Track) -> list[Join]:
-    """All joins of an edit, in output order, with what the landing table knows of them.
+    """All joins of an edit, in output order, with what the Track knows of them.
 
     Args:
         edl: the edit.
@@ -76,14 +80,21 @@ def describe(edl: EDL, track: Track) -> list[Join]:
 
 
 def _seam(track: Track, end: int, start: int) -> tuple[float | None, str | None]:
-    """Score and worst term of the landing from sample `end` to sample `start`, None where the table has none."""
+    """Score and worst term of going on from sample `end` at sample `start`, None where nothing is known of it."""
     row = int(np.searchsorted(track.bounds, end))
     if row >= len(track.bounds) or track.bounds[row] != end:
         return None, None
     places = track.landings
     found = np.flatnonzero(places.valid[row] & (places.starts(track.bounds)[row] == start))
-    if len(found) == 0:
+    if len(found):
+        return float(places.score[row, found[0]]), _worst(SEAM_TERMS, places.seam[row, found[0]])
+    beat = int(np.searchsorted(track.bounds, start))
+    if row == 0 or beat >= track.n_beats or track.bounds[beat] != start:
         return None, None
-    terms = places.seam[row, found[0]]
-    worst = int(terms.argmax())
-    return float(places.score[row, found[0]]), f"{SEAM_TERMS[worst]} {terms[worst]:.2f}"
+    crossing = np.array([row]), np.array([beat])
+    steps = crossing_steps(track, *crossing)[0]
+    return float(crossing_score(track, *crossing)[0]), _worst(SEAM_TERMS[len(CONTINUATION_TERMS) :], steps)
+
+
+def _worst(names: tuple[str, ...], terms: Array) -> str:
+    return f"{names[int(terms.argmax())]} {terms.max():.2f}"

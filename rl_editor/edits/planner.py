@@ -15,12 +15,13 @@ from rl_editor.analysis.landings import Family
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array
 from rl_editor.edits import content
+from rl_editor.edits.crossings import Landings, landings_of
 from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
 from rl_editor.edits.joins import fade_at_end, fade_at_start, join_fade
 from rl_editor.edits.length import difference, exactly, played_beats
 from rl_editor.edits.request import EditRequest, clock
-from rl_editor.edits.search import Search, search
+from rl_editor.edits.search import Graph, Search, search
 from rl_editor.edits.wishes import Wishes, resolve
 from rl_editor.errors import RequestError
 
@@ -42,8 +43,10 @@ class Problem:
     wishes: Wishes
     request: EditRequest
     config: PlannerConfig
+    landings: Landings
+    """What may be gone on with."""
     surcharge: Array
-    """Seconds of good music that each landing costs on top, (B+1, K)."""
+    """Seconds of good music that each landing costs on top, (N,)."""
 
     @property
     def target_s(self) -> float | None:
@@ -58,6 +61,11 @@ class Problem:
         return self.target_s is None or self.target_s <= music_s
 
     @property
+    def reach_s(self) -> float:
+        """How far off a planned length may be: within half a beat it is met afterwards, at the edit's ends."""
+        return max(self.request.slack_s, 0.5 * float(np.diff(self.track.bounds_s).max()))
+
+    @property
     def name(self) -> str:
         """Of the recording."""
         return self.track.source.file or "recording"
@@ -65,7 +73,7 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """An edit and the landings it uses, as flat indices of the table."""
+    """An edit and the landings it uses, as places among those of the problem."""
 
     edl: EDL
     landings: list[int]
@@ -76,8 +84,10 @@ class Solution:
 class PlannerEditor:
     """The editor `planner`: optimal by content, seams, beginning and ending."""
 
-    def __init__(self, config: PlannerConfig | None = None) -> None:
+    def __init__(self, config: PlannerConfig | None = None, *, crossings: bool = True) -> None:
+        """Plan at the prices of `config`, with landings of the table alone unless `crossings`."""
         self.config = config or PlannerConfig()
+        self.crossings = crossings
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
         """Edits that meet the request, best first, each at least 20 % different from those before it.
@@ -85,13 +95,16 @@ class PlannerEditor:
         Raises:
             RequestError: no edit of this recording meets the request.
         """
+        wishes = resolve(track, request)
+        landings = landings_of(track, wishes, crossings=self.crossings)
         problem = Problem(
             track=track,
             score=content.rules(track),
-            wishes=resolve(track, request),
+            wishes=wishes,
             request=request,
             config=self.config,
-            surcharge=np.zeros(track.landings.beat.shape, dtype=np.float32),
+            landings=landings,
+            surcharge=np.zeros(len(landings.leave), dtype=np.float32),
         )
         _check(problem)
         found: list[EDL] = []
@@ -157,23 +170,26 @@ def _rules(problem: Problem, *, backward: bool) -> Iterator[Rules]:
     unit = _unit(problem, problem.config.grid_s if problem.target_s is not None else 1.0)
     for any_start, run in itertools.product((False, True), _halvings(shortest)):
         yield Rules(unit, run, backward, any_start)
+    # the best edit of a length may be one of which neither side can be moved
+    if problem.target_s is not None and problem.request.slack_s < problem.reach_s:
+        yield from (Rules(unit, run, backward, any_start=True, early_end=True) for run in _halvings(shortest))
 
 
 def _solve(problem: Problem, rules: Rules) -> Solution | None:
     """The best edit under these rules whose length in samples is within the slack, if there is one."""
     track, request, target_s = problem.track, problem.request, problem.target_s
-    graph = build_graph(track, problem.score, problem.config, problem.wishes, rules, surcharge=problem.surcharge)
+    graph = _graph(problem, rules)
     unit_s = rules.unit / track.source.sample_rate
     if target_s is None:
         found = search(graph, int(np.maximum(graph.keep_units, 1).sum()) + 1)
         lengths, near = np.arange(len(found.best_value)), 0.0
     else:
-        # a length that is off by less than half a beat can be met exactly afterwards, at the edit's ends
-        reach_s = max(request.slack_s, 0.5 * float(np.diff(track.bounds_s).max()), 2 * unit_s)
-        longest = int(_MOST_TIMES_LONGER * track.source.duration_s / unit_s)
-        target, reach = (
+        longest_s = _MOST_TIMES_LONGER * track.source.duration_s
+        reach_s = max(problem.reach_s, 2 * unit_s)
+        longest, target, reach = (
+            int(longest_s / unit_s),
             round(target_s / unit_s),
-            int(min(reach_s, _MOST_TIMES_LONGER * track.source.duration_s) / unit_s),
+            int(min(reach_s, longest_s) / unit_s),
         )
         limit = min(target + reach + 1, longest)
         found = search(graph, limit)
@@ -181,39 +197,57 @@ def _solve(problem: Problem, rules: Rules) -> Solution | None:
         near = problem.config.nearness * np.abs(lengths * unit_s - target_s)
     worth = found.best_value[lengths] - near
     for at in np.argsort(-worth, kind="stable")[: np.isfinite(worth).sum()]:
-        edl, landings = decode(track, found, int(lengths[at]), target_s=target_s, seed=request.seed)
+        edl, landings = decode(problem, found, int(lengths[at]))
         fitted = exactly(edl, problem.wishes, track, slack_s=request.slack_s)
         if fitted is not None:
             return Solution(fitted, landings, float(worth[at]))
     return None
 
 
-def decode(track: Track, found: Search, units: int, *, target_s: float | None, seed: int) -> tuple[EDL, list[int]]:
-    """The best edit of `units` as an EDL, its fades chosen, and the flat indices of its landings."""
-    begin, landings, end = found.path(units)
-    places = track.landings
-    rows, columns = np.unravel_index(np.array(landings, dtype=np.int64), places.beat.shape)
-    starts = [int(track.bounds[begin]), *places.starts(track.bounds)[rows, columns].tolist()]
-    ends = [*track.bounds[rows].tolist(), int(track.bounds[end])]
+def _graph(problem: Problem, rules: Rules) -> Graph:
+    """What may be played after what under these rules, and what it is worth."""
+    return build_graph(
+        problem.track,
+        problem.score,
+        problem.landings,
+        problem.config,
+        problem.wishes,
+        rules,
+        surcharge=problem.surcharge,
+    )
+
+
+def decode(problem: Problem, found: Search, units: int) -> tuple[EDL, list[int]]:
+    """The best edit of `units` as an EDL, its fades chosen, and the places of its landings among the problem's."""
+    begin, taken, end = found.path(units)
+    track, used = problem.track, problem.landings.at(np.array(taken, dtype=np.int64))
+    starts = [int(track.bounds[begin]), *used.start.tolist()]
+    ends = [*track.bounds[used.leave].tolist(), int(track.bounds[end])]
     first = Segment(starts[0], ends[0], fade_at_start(track, starts[0]), why="beginning")
+    after_ban = problem.wishes.banned[np.maximum(used.beat - 1, 0)] & (used.half == 0)
     joins = [
-        Segment(start, stop, join_fade(track, row, column), why=Family(places.family[row, column]).name.lower())
-        for start, stop, row, column in zip(starts[1:], ends[1:], rows.tolist(), columns.tolist(), strict=True)
+        Segment(
+            starts[k + 1],
+            ends[k + 1],
+            join_fade(family, float(used.correlation[k]), track.source.sample_rate, after_ban=bool(after_ban[k])),
+            why=Family(family).name.lower(),
+        )
+        for k, family in enumerate(used.family.tolist())
     ]
     edl = EDL(
         source=track.source,
         segments=(first, *joins),
-        maker=Maker("planner", seed=seed),
-        target_s=target_s,
+        maker=Maker("planner", seed=problem.request.seed),
+        target_s=problem.target_s,
         end_fade=fade_at_end(track, ends[-1]),
     )
-    return edl, landings
+    return edl, taken
 
 
 def _avoiding(problem: Problem, solution: Solution) -> Problem:
     """The same problem with this solution less attractive: its landings dearer, what it keeps worn."""
     surcharge = problem.surcharge.copy()
-    surcharge.flat[solution.landings] += _DEARER_S
+    surcharge[solution.landings] += _DEARER_S
     kept = played_beats(solution.edl, problem.track)
     return replace(problem, surcharge=surcharge, score=np.where(kept, problem.score * (1.0 - _WORN), problem.score))
 
@@ -225,7 +259,7 @@ def _refusal(problem: Problem) -> str:
         return f"{problem.name}: no edit meets these wishes"
     backward = problem.request.loops or not problem.enough
     rules = Rules(_unit(problem, 0.25), 1, backward, any_start=True)
-    graph = build_graph(track, problem.score, problem.config, problem.wishes, rules)
+    graph = _graph(problem, rules)
     limit = int(max(2.0 * target_s, track.source.duration_s) / 0.25)
     lengths_s = 0.25 * np.flatnonzero(np.isfinite(search(graph, limit).best_value))
     nearest = lengths_s[np.abs(lengths_s - target_s).argsort(kind="stable")[:3]]

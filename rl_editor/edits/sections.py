@@ -24,7 +24,7 @@ class SectionsEditor:
         if track.section is None:
             raise TrackError("the sections of this recording are not known")
         try:
-            edits = PlannerEditor().edit(_of_sections(track, track.section), request)
+            edits = PlannerEditor(crossings=False).edit(_of_sections(track, track.section), request)
         except RequestError as error:
             raise RequestError(f"{error}; the editor planner may also join inside sections") from error
         return [replace(edl, maker=Maker("sections", seed=request.seed)) for edl in edits]

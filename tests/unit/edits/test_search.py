@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_editor.analysis.track import Track
+from rl_editor.edits.crossings import landings_of
 from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
 from rl_editor.edits.request import EditRequest
 from rl_editor.edits.search import Edges, Graph, search
@@ -98,7 +99,9 @@ def test_a_track_is_planned_as_enumeration_would(make_track: Callable[..., Track
     track = make_track(rng, int(rng.integers(5, 9)), share=0.15)
     score = rng.random(track.n_beats).astype(np.float32)
     wishes = resolve(track, EditRequest())
-    graph = build_graph(track, score, PlannerConfig(), wishes, Rules(100, shortest_run=2, backward=loops))
+    graph = build_graph(
+        track, score, landings_of(track, wishes), PlannerConfig(), wishes, Rules(100, shortest_run=2, backward=loops)
+    )
     units = int(graph.keep_units.sum())
     np.testing.assert_allclose(search(graph, units).best_value, best_by_enumeration(graph, units), atol=1e-6)
 
