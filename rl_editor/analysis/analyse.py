@@ -1,5 +1,7 @@
 """From sound to Track."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -10,6 +12,8 @@ from rl_editor.analysis.beat_features import beat_features, level_db
 from rl_editor.analysis.beat_files import KnownBeats
 from rl_editor.analysis.beats import beat_grid, tempo_curve
 from rl_editor.analysis.boundaries import boundary_strength
+from rl_editor.analysis.demucs_stems import METHOD as DEMUCS
+from rl_editor.analysis.demucs_stems import demucs_mels
 from rl_editor.analysis.key import estimate_key
 from rl_editor.analysis.kick import kick_activity
 from rl_editor.analysis.landings import landing_table
@@ -18,7 +22,8 @@ from rl_editor.analysis.seams import continuation, step
 from rl_editor.analysis.sections import find_form
 from rl_editor.analysis.spectra import RATE, Spectra, listen, log_mel, onset_bands
 from rl_editor.analysis.spectral_features import DESCRIPTORS, beat_descriptors
-from rl_editor.analysis.stems import METHOD, STEMS, stem_mels
+from rl_editor.analysis.stems import METHOD as DSP
+from rl_editor.analysis.stems import STEMS, stem_mels
 from rl_editor.analysis.track import Track
 from rl_editor.analysis.voice import voice_activity
 from rl_editor.arrays import Array, DoubleArray
@@ -26,6 +31,9 @@ from rl_editor.audio.loudness import integrated_lufs, weighted_power
 from rl_editor.audio.source import Source, identify
 from rl_editor.errors import AudioError, TrackError
 from rl_editor.progress import Report, ignore
+
+if TYPE_CHECKING:
+    from demucs.apply import Model
 
 _SHORTEST_S = 2.0
 _LOWEST_RATE = 4000
@@ -42,6 +50,7 @@ def analyse(
     *,
     source: Source | None = None,
     beats: KnownBeats | None = None,
+    demucs: "Model | None" = None,
     report: Report = ignore,
 ) -> Track:
     """Everything an editor may know about a recording.
@@ -53,6 +62,7 @@ def analyse(
         sample_rate: Hz.
         source: the recording's identity, if it is known already.
         beats: beats that are known already.
+        demucs: a network that splits stems, from `load_demucs`; without it signal processing does.
         report: told of each stage.
     Raises:
         AudioError: the sound is shorter than 2 s, silent, or holds values that are not numbers.
@@ -63,9 +73,9 @@ def analyse(
     report("listening", 0.0)
     spectra = listen(audio, sample_rate)
     onsets = onset_bands(spectra.mel)
-    mels = stem_mels(spectra)
     # BS.1770 gives weights to no more channels
     loudness = integrated_lufs(weighted_power(audio, sample_rate)) if audio.shape[0] <= _MOST_CHANNELS else None
+    mels = stem_mels(spectra) if demucs is None else demucs_mels(audio, sample_rate, spectra.mono, demucs, report)
     report("listening", 1.0)
     report("beats and form", 0.0)
     known_s = beats.times_s if beats else None
@@ -111,6 +121,7 @@ def analyse(
         features=np.concatenate([features.beats, beat_descriptors(spectra.mel, bounds_s, spectra.frame_rate)], axis=1),
         feature_names=(*features.names, *DESCRIPTORS),
         landings=landings,
+        doubts=grid.doubts,
         phrase=form.phrase,
         section=form.section,
         section_labels=form.label,
@@ -125,7 +136,7 @@ def analyse(
         voice=voice_activity(spectra, mels, bounds_s),
         stem_features=_stem_features(mels, spectra, bounds_s),
         stem_feature_names=("mel",) * _STEM_BANDS + ("onset",) * 3,
-        stem_method=METHOD,
+        stem_method=DSP if demucs is None else DEMUCS,
     )
 
 

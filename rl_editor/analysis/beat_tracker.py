@@ -1,8 +1,9 @@
 """Beats by dynamic programming, and the choice among tempi.
 
 For each candidate tempo the best sequence of beats is found exactly: states are (a beat at t, the interval to the
-next), so that the tempo may drift but not jump. What is heard on the beats and between them then decides among the
-candidates; the others are kept, for they tell where the octave or the half beat is in doubt.
+next), so that the tempo may drift. The pulse may also jump, as a cut makes it do, at a cost that a few syncopated bars
+don't make up for. What is heard on the beats and between them then decides among the candidates; the others are kept,
+for they tell where the octave or the half beat is in doubt.
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,15 @@ from rl_editor.arrays import Array, DoubleArray, IntArray
 _BAND_WEIGHTS = np.array([1.0, 0.7, 0.7], dtype=np.float32)
 _REACH = 0.22  # intervals lie within this share of the candidate's period
 _INTERVALS = 41
-_CHANGE_COST = 60.0
-"""Evidence that a change of the interval by a factor e must outweigh; 1 % costs 0.6, a clear onset is worth 2 to 3."""
+_CHANGE_COST = 120.0
+"""Evidence that a change of the interval by a factor e must outweigh; 1 % costs 1.2, a clear onset is worth 2 to 3."""
+_JUMP_COST = 25.0
+"""Evidence that a single interval of any length must outweigh: ten clear onsets.
+
+Both costs are the best of a coarse grid on the accompaniments that gave `_WEIGHTS` and 48 medleys of them: as they
+are, drifting, with a wandering tempo, and with 2.5 beats cut out. Mean F .946 and AMLt .978; at half the cost of change
+and without jumps .944 and .976. The optimum is flat: 100 does as well as 120."""
+_JUMP = (0.6, 1.6)  # such an interval as a share of the period: any place in the beat is reached
 _OVERLAP = round(9.0 * FRAME_RATE)  # the place of a new tempo is known to about 6 s
 _SAME_READING = 0.03
 _USUAL_BPM = 112.0
@@ -139,9 +147,9 @@ def reading_features(sound: Heard, beats: IntArray, candidate: Candidate) -> Dou
 def best_beats(evidence: DoubleArray, period: float) -> IntArray:
     """Frames of the beats which together explain the evidence best, (K,), ascending.
 
-    The sum of the evidence at the beats, less 60 |ln(tau / tau')| for each two successive intervals. Intervals lie
+    The sum of the evidence at the beats, less 120 |ln(tau / tau')| for each two successive intervals. Intervals lie
     within 22 % of the period and are rounded to frames either way; the first beat is less than an interval from the
-    start, the last from the end.
+    start, the last from the end. Any interval may instead be a jump, of 0.6 to 1.6 periods, at a cost of 25.
 
     Args:
         evidence: for a beat at each frame, (T,).
@@ -149,17 +157,21 @@ def best_beats(evidence: DoubleArray, period: float) -> IntArray:
     """
     nominal = period * np.exp(np.linspace(-1.0, 1.0, _INTERVALS) * _REACH)
     step_cost = _CHANGE_COST * 2.0 * _REACH / (_INTERVALS - 1)
-    return _best_path(evidence.astype(np.float64), nominal.astype(np.int64), step_cost)
+    jumps = np.round(period * np.array(_JUMP)).astype(np.int64)
+    return _best_path(evidence.astype(np.float64), nominal.astype(np.int64), step_cost, jumps, _JUMP_COST)
 
 
 @njit(cache=True)
-def _best_path(evidence, shorter, step_cost):  # type: ignore[no-untyped-def]
+def _best_path(evidence, shorter, step_cost, jumps, jump_cost):  # type: ignore[no-untyped-def]
     # an interval lies between two whole frames and may take either, or steady tempi would pay for rounding
     n, n_states, ring = len(evidence), len(shorter), shorter[-1] + 2
     value = np.empty((ring, n_states))  # of the best path with a beat at t and this interval to the next
-    came_from = np.empty((n, n_states), dtype=np.int8)  # 2 * state, + 1 for the longer; -1 where the path begins
+    best = np.empty(n)  # of the best path with a beat at t
+    best_state = np.empty(n, dtype=np.int64)
+    # 2 * state, + 1 for the longer; from 2 * n_states the gap of a jump; -1 where the path begins
+    came_from = np.empty((n, n_states), dtype=np.int16)
     arriving = np.empty(n_states)
-    best_value, best_t, best_state = -np.inf, 0, -1
+    end_value, end_t, end_state = -np.inf, 0, -1
     for t in range(n):
         origin = came_from[t]
         for j in range(n_states):
@@ -175,20 +187,43 @@ def _best_path(evidence, shorter, step_cost):  # type: ignore[no-untyped-def]
         for j in range(n_states - 2, -1, -1):
             if arriving[j + 1] - step_cost > arriving[j]:
                 arriving[j], origin[j] = arriving[j + 1] - step_cost, origin[j + 1]
+        jump, jumping = _best_jump(best, t, jumps)
         row = value[t % ring]
         for j in range(n_states):
+            if jumping - jump_cost > arriving[j]:
+                arriving[j], origin[j] = jumping - jump_cost, 2 * n_states + jump
             row[j] = arriving[j] + evidence[t]
-            if t + shorter[j] + 1 >= n and row[j] > best_value:
-                best_value, best_t, best_state = row[j], t, j
-    frames = np.empty(n, dtype=np.int64)
-    count, t, state = 0, best_t, best_state
+            if t + shorter[j] + 1 >= n and row[j] > end_value:
+                end_value, end_t, end_state = row[j], t, j
+        best_state[t] = row.argmax()
+        best[t] = row[best_state[t]]
+    return _traced(came_from, shorter, best_state, end_t, end_state)
+
+
+@njit(cache=True)
+def _best_jump(best, t, jumps):  # type: ignore[no-untyped-def]
+    jump, value = 0, -np.inf
+    for gap in range(jumps[0], min(jumps[1], t) + 1):
+        if best[t - gap] > value:
+            jump, value = gap, best[t - gap]
+    return jump, value
+
+
+@njit(cache=True)
+def _traced(came_from, shorter, best_state, t, state):  # type: ignore[no-untyped-def]
+    frames = np.empty(len(came_from), dtype=np.int64)
+    count = 0
     while state >= 0:
         frames[count] = t
         count += 1
         step = came_from[t, state]
-        state = step // 2
-        if state >= 0:
-            t -= shorter[state] + step % 2
+        if step >= 2 * len(shorter):
+            t -= step - 2 * len(shorter)
+            state = best_state[t]
+        else:
+            state = step // 2
+            if state >= 0:
+                t -= shorter[state] + step % 2
     return frames[:count][::-1].copy()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl_editor.analysis.beat_doubts import beat_doubts
 from rl_editor.analysis.beat_tracker import onset_strength, track_beats
 from rl_editor.analysis.spectra import HOP, RATE
 from rl_editor.arrays import Array, DoubleArray, IntArray
@@ -27,6 +28,8 @@ class BeatGrid:
     """Samples of the source, (B+1,), strictly increasing from 0 to the end."""
     confidence: Array
     """(B,) in [0, 1]; near 0 where no pulse is heard and the grid goes on at the neighbouring tempo."""
+    doubts: tuple[str, ...] = ()
+    """Where the beats may be heard wrongly, a line each; none for beats that were known."""
 
 
 def beat_grid(
@@ -41,10 +44,14 @@ def beat_grid(
         sample_rate: Hz of the source.
         known_s: beats in seconds that need not be found.
     """
-    times_s = track_beats(onsets).times_s if known_s is None else known_s
+    if known_s is None:
+        tracked = track_beats(onsets)
+        times_s, doubts = tracked.times_s, beat_doubts(tracked)
+    else:
+        times_s, doubts = known_s, ()
     times_s = times_s + attack_offset_s(mono, times_s)
     bounds = tile(times_s, n_samples=n_samples, sample_rate=sample_rate)
-    return BeatGrid(bounds, pulse_confidence(onset_strength(onsets), bounds / sample_rate))
+    return BeatGrid(bounds, pulse_confidence(onset_strength(onsets), bounds / sample_rate), doubts)
 
 
 def attack_offset_s(mono: Array, times_s: DoubleArray) -> float:

@@ -37,6 +37,8 @@ class Track:
     feature_names: tuple[str, ...]
     """Group of each feature, (F,)."""
     landings: LandingTable
+    doubts: tuple[str, ...] = ()
+    """Where the beats may be heard wrongly, a line each such as `the beat may be at half this tempo, 0:40 to 2:10`."""
     phrase: IntArray | None = None
     """Number of each beat's phrase, (B,)."""
     section: IntArray | None = None

@@ -14,7 +14,16 @@ from rl_editor.atomic import check_writable, write_text
 from rl_editor.cli.arguments import CommandParser, command_parser
 from rl_editor.cli.complaints import complain
 from rl_editor.cli.songs import find_songs
-from rl_editor.cli.stored import add_store_option, chosen_store, stored_track
+from rl_editor.cli.stored import (
+    Listening,
+    add_listening_options,
+    add_store_option,
+    chosen_listening,
+    chosen_store,
+    listening_slip,
+    stored_track,
+    takes_beats_of_one_song,
+)
 from rl_editor.errors import EditorError
 from rl_editor.progress import Report, bars, ignore
 
@@ -34,6 +43,7 @@ def parser() -> CommandParser:
     parser.add_argument("songs", nargs="+", metavar="SONG", help="recordings, or folders of them")
     parser.add_argument("--json", action="store_true", help="tell each song as a JSON object on a line")
     parser.add_argument("--beats-out", metavar="CSV", help="write the beats of one song: time_s,position (1: downbeat)")
+    add_listening_options(parser)
     add_store_option(parser)
     parser.add_argument("--jobs", type=int, metavar="N", help="songs at the same time; default: one a processor")
     parser.add_argument("--overwrite", action="store_true", help="replace a CSV that is there already")
@@ -61,6 +71,8 @@ class Summary:
     """Of the duration, in [0, 1]."""
     missing: tuple[str, ...]
     """Fields of the Track nothing is known about."""
+    doubts: tuple[str, ...]
+    """Where the beats may be heard wrongly."""
 
     @classmethod
     def of(cls, track: "Track") -> "Summary":
@@ -82,16 +94,18 @@ class Summary:
             bars=len(np.unique(track.bar)),
             music_share=float(lengths_s[is_music].sum() / lengths_s.sum()),
             missing=track.missing,
+            doubts=track.doubts,
         )
 
-    def line(self) -> str:
-        """`jam.wav: 58:10, 121.4 bpm, A minor, 1702 bars, 87 % music; not known: voice`."""
+    def text(self) -> str:
+        """`jam.wav: 58:10, 121.4 bpm, A minor, 1702 bars, 87 % music; not known: voice`, and a line for each doubt."""
         from rl_editor.edits.request import clock
 
         facts = [clock(self.duration_s), f"{self.tempo_bpm:.1f} bpm", *([self.key] if self.key else [])]
         facts += [f"{self.bars} bars", f"{self.music_share:.0%} music".replace("%", " %")]
         unknown = f"; not known: {', '.join(self.missing)}" if self.missing else ""
-        return f"{self.file}: {', '.join(facts)}{unknown}\n"
+        lines = [f"{self.file}: {', '.join(facts)}{unknown}", *(f"  {doubt}" for doubt in self.doubts)]
+        return "".join(f"{line}\n" for line in lines)
 
 
 def run(args: "Namespace") -> int:
@@ -99,26 +113,34 @@ def run(args: "Namespace") -> int:
     if args.jobs is not None and args.jobs < 1:
         complain(f"--jobs {args.jobs}: at least 1")
         return 2
+    if slip := listening_slip(args):
+        complain(slip)
+        return 2
     songs = find_songs(args.songs)
     beats_out = Path(args.beats_out) if args.beats_out else None
     if beats_out and len(songs) > 1:
         complain(f"--beats-out takes the beats of one song, not of {len(songs)}")
         return 2
+    if takes_beats_of_one_song(args) and len(songs) > 1:
+        complain(f"--beats FILE holds the beats of one song, not of {len(songs)}")
+        return 2
     if beats_out:
         check_writable(beats_out, overwrite=args.overwrite, source=songs[0])
-    work = _Work(chosen_store(args.store), beats_out, args.overwrite)
+    store = chosen_store(args.store)
     status = 0
     results = sys.stdout
-    with bars(quiet=args.quiet) as report, closing(_outcomes(work, songs, args.jobs, report)) as outcomes:
-        for outcome in outcomes:
-            if isinstance(outcome, EditorError):
-                complain(outcome)
-                status = 1
-                continue
-            # While bars are drawn, rich leads sys.stdout to their terminal: right only if results go to one too.
-            stream = sys.stdout if results.isatty() else results
-            stream.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n" if args.json else outcome.line())
-            stream.flush()
+    with bars(quiet=args.quiet) as report:
+        work = _Work(store, chosen_listening(args, report), beats_out, args.overwrite)
+        with closing(_outcomes(work, songs, args.jobs, report)) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome, EditorError):
+                    complain(outcome)
+                    status = 1
+                    continue
+                # While bars are drawn, rich leads sys.stdout to their terminal: right only if results go to one too.
+                stream = sys.stdout if results.isatty() else results
+                stream.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n" if args.json else outcome.text())
+                stream.flush()
     return status
 
 
@@ -127,6 +149,7 @@ class _Work:
     """What is done with each song, in whichever process."""
 
     store: "Store"
+    listening: Listening
     beats_out: Path | None
     overwrite: bool
 
@@ -135,7 +158,7 @@ class _Work:
         from rl_editor.audio.files import read_audio
 
         try:
-            track = stored_track(read_audio(song), self.store, report)
+            track = stored_track(read_audio(song), self.store, report, self.listening)
             if self.beats_out is not None:
                 write_text(self.beats_out, _beats_csv(track), overwrite=self.overwrite)
         except EditorError as error:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from rl_editor.atomic import replacing
 from rl_editor.cli.arguments import CommandParser, command_parser, positive, seconds, time_range
 from rl_editor.cli.complaints import complain
-from rl_editor.cli.stored import add_store_option, chosen_store, stored_track
+from rl_editor.cli.stored import (
+    Listening,
+    add_listening_options,
+    add_store_option,
+    chosen_listening,
+    chosen_store,
+    listening_slip,
+    stored_track,
+    takes_beats_of_one_song,
+)
 from rl_editor.cli.targets import Job, is_folder, jobs
 from rl_editor.errors import EditorError
 from rl_editor.progress import Report, bars
@@ -43,10 +52,10 @@ def parser() -> CommandParser:
     add(
         "--editor", default="planner", metavar="NAME", help="planner (default), sections, window, head, loudest, random"
     )
-    add("--beats", metavar="FILE", help="beats that are known already: time_s[,position] a line")
     add("--edl", metavar="JSON", help="where the EDL goes; default: beside the song")
     add("--plot", metavar="PNG", help="where the picture goes; default: beside the song")
     add("--join-preview", metavar="FILE", help="also write 3 s around each join, one after another")
+    add_listening_options(parser)
     add_store_option(parser)
     add("--json", action="store_true", help="tell the result as JSON, an object an edit")
     add("--dry-run", action="store_true", help="decide and tell, write nothing")
@@ -73,22 +82,27 @@ def run(args: "Namespace") -> int:
         count=args.top,
         seed=args.seed,
     )
-    single = args.edl or args.plot or args.join_preview or args.beats
+    if slip := listening_slip(args):
+        complain(slip)
+        return 2
+    single = args.edl or args.plot or args.join_preview or takes_beats_of_one_song(args)
     several = len(args.songs) > 1 or Path(args.songs[0]).is_dir()
     if several and (single or (args.output is not None and not is_folder(args.output))):
-        complain("several songs need a folder as -o, and no --edl, --plot, --join-preview, --beats")
+        complain("several songs need a folder as -o, and no --edl, --plot, --join-preview, --beats FILE")
         return 2
+    with bars(quiet=args.quiet or args.json) as report:
+        listening = chosen_listening(args, report)
     status = 0
     for job in jobs(args):
         try:
-            _edit_one(job, request, args)
+            _edit_one(job, request, listening, args)
         except EditorError as error:
             complain(error)
             status = 1
     return status
 
 
-def _edit_one(job: Job, request: "EditRequest", args: "Namespace") -> None:
+def _edit_one(job: Job, request: "EditRequest", listening: Listening, args: "Namespace") -> None:
     from rl_editor.audio.encoding import check_holds
     from rl_editor.audio.files import read_audio
     from rl_editor.edits.registry import load_editor
@@ -106,7 +120,7 @@ def _edit_one(job: Job, request: "EditRequest", args: "Namespace") -> None:
         for path in (job.song, job.join_preview):
             if path is not None and not args.dry_run:
                 check_holds(path, recording.source.channels, recording.source.sample_rate)
-        track = stored_track(recording, store, report, beats=args.beats)
+        track = stored_track(recording, store, report, listening)
         report("deciding", 0.0)
         edits = editor.edit(track, request)
         report("deciding", 1.0)
@@ -171,3 +185,4 @@ def _tell(track: "Track", edl: "EDL", job: Job, gain_db: float, args: "Namespace
         complain(f"note: {job.source}: there is no join to preview")
     if not args.quiet:
         telling.print_joins(edl, track)
+        sys.stdout.writelines(f"  {doubt}\n" for doubt in track.doubts)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from rl_editor.audio.sample_songs import Piece, Song
 
-_LEAST_S = 45.0  # of raw for each song
-
 
 def parser() -> CommandParser:
     """The command line of `rl-editor sample-data`."""
@@ -41,7 +39,8 @@ def run(args: "Namespace") -> int:
     """Make the songs, then the jams or the session."""
     import numpy as np
 
-    from rl_editor.audio.sample_songs import song_names
+    from rl_editor.audio.sample_songs import make_song, song_names
+    from rl_editor.data.takes import fitting_length_s
 
     _check(args)
     folder, length_s = Path(args.dir), 60.0 * args.minutes
@@ -53,7 +52,7 @@ def run(args: "Namespace") -> int:
     pieces = []
     with bars(quiet=args.quiet) as report:
         for k, (name, rng) in enumerate(zip(names, generators, strict=True)):
-            song = _song(name, share_s, rng)
+            song = make_song(rng, length_s=fitting_length_s(share_s, rng), name=name)
             _write_song(song, folder, overwrite=args.overwrite)
             report("songs", (k + 1) / len(names))
             if args.session:
@@ -69,11 +68,13 @@ def run(args: "Namespace") -> int:
 
 
 def _check(args: "Namespace") -> None:
+    from rl_editor.data.takes import LEAST_RAW_S
+
     if args.songs < 1:
         raise DataError(f"--songs {args.songs}: at least 1 is needed")
     if args.seed < 0:
         raise DataError(f"--seed {args.seed}: must not be negative")
-    least = _LEAST_S / 60.0 * (args.songs if args.session else 1)
+    least = LEAST_RAW_S / 60.0 * (args.songs if args.session else 1)
     if not least <= args.minutes <= 600.0:
         raise DataError(f"--minutes {args.minutes:g}: must be {least:g} to 600 here")
 
@@ -91,14 +92,6 @@ def _targets(folder: Path, names: list[str], *, session: bool) -> list[Path]:
     raws = [_raw_file(folder, name) for name in (["session"] if session else names)]
     truths = [raw.with_suffix(suffix) for raw in raws for suffix in (".json", ".edl.json")]
     return [*songs, *stems, *raws, *truths]
-
-
-def _song(name: str, raw_s: float, rng: "np.random.Generator") -> "Song":
-    """A song that fits a raw of `raw_s` seconds about twice."""
-    from rl_editor.audio.sample_songs import LONGEST_S, SHORTEST_S, make_song
-
-    longest_s = min(LONGEST_S, 0.45 * raw_s)
-    return make_song(rng, length_s=rng.uniform(min(SHORTEST_S, 0.8 * longest_s), longest_s), name=name)
 
 
 def _write_song(song: "Song", folder: Path, *, overwrite: bool) -> None:

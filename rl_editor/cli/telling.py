@@ -50,6 +50,7 @@ def as_json(edl: EDL, track: Track, written: dict[str, str], gain_db: float) -> 
         "segments": [[segment.start, segment.end] for segment in edl.segments],
         "joins": [asdict(join) for join in describe(edl, track)],
         "missing": list(track.missing),
+        "doubts": list(track.doubts),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 

@@ -4,7 +4,7 @@ All lengths are fixed before a note is played, so that the raw has the length th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -161,22 +161,22 @@ def _with_pauses(
     gaps_s = _SHORTEST_PAUSE_S + spare_s * rng.dirichlet(np.full(len(attempts) + 1, 2.0))
     steps: list[Filler | PlannedAttempt] = []
     for attempt, gap_s in zip([*attempts, None], gaps_s.tolist(), strict=True):
-        steps += _pause(gap_s, rng)
+        steps += fill_pause(gap_s, rng)
         if attempt is not None:
             steps += [Filler("count-in", attempt.clicks * attempt.beat_s, attempt.clicks)] if attempt.clicks else []
             steps.append(attempt)
     return steps
 
 
-def _pause(length_s: float, rng: np.random.Generator) -> list[Filler]:
-    """What fills a pause: never the same thing twice in a row."""
+def fill_pause(length_s: float, rng: np.random.Generator, shares: Mapping[Pause, float] = _PAUSES) -> list[Filler]:
+    """What fills a pause of `length_s` seconds, kinds by their shares; never the same thing twice in a row."""
     if length_s < 2.5:
         return [Filler("silence", length_s)]
     count = math.ceil(length_s / rng.uniform(6.0, 20.0))
     lengths_s = length_s * rng.dirichlet(np.full(count, 5.0))
     fillers: list[Filler] = []
     for filler_s in lengths_s.tolist():
-        chances = {kind: p for kind, p in _PAUSES.items() if not fillers or kind != fillers[-1].kind}
+        chances = {kind: p for kind, p in shares.items() if not fillers or kind != fillers[-1].kind}
         kinds, weights = list(chances), np.array(list(chances.values()))
         fillers.append(Filler(kinds[rng.choice(len(kinds), p=weights / weights.sum())], filler_s))
     return fillers

@@ -14,7 +14,7 @@ import numpy as np
 from rl_editor.arrays import Array, IntArray, SmallIntArray
 from rl_editor.audio.composition import STEMS
 from rl_editor.audio.performing import MOST_EARLY_S
-from rl_editor.audio.sample_songs import Piece, mixed
+from rl_editor.audio.sample_songs import LONGEST_S, SHORTEST_S, Piece, mixed
 from rl_editor.audio.source import identify
 from rl_editor.data.faults import Family, Fault
 from rl_editor.data.take_plan import Filler, Pause, PlannedAttempt, plan_take
@@ -27,10 +27,13 @@ Kind = Pause | Literal["false start", "music"]
 
 ROOM = "room"
 """The stem of all that is no music."""
+LEAST_RAW_S = 45.0
+"""What a raw needs for each of its songs."""
 
 _FALSE_START_S = 20.0
 _FADE_S = 0.008
 _END_FADE_S = 0.5
+_SONG_SHARE = 0.45  # so a raw holds its song twice
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,17 @@ class Take:
     attempts: tuple[Attempt, ...]
     edl: EDL
     """The true edit: the best attempt at each song, whole, its ring-out included."""
+
+
+def fitting_length_s(raw_s: float, rng: np.random.Generator) -> float:
+    """How long a song may be that a raw is made of, in seconds, by chance: the raw holds it about twice.
+
+    Args:
+        raw_s: length of the raw, or of the song's share in a session, in seconds.
+        rng: what it is drawn with.
+    """
+    longest_s = min(LONGEST_S, _SONG_SHARE * raw_s)
+    return float(rng.uniform(min(SHORTEST_S, 0.8 * longest_s), longest_s))
 
 
 def make_take(

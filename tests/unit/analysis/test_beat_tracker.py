@@ -1,4 +1,6 @@
 import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -34,32 +36,50 @@ def share_found(found_s: np.ndarray, beats_s: np.ndarray) -> float:
     return 2 * float(apart.any(axis=0).sum()) / (len(found_s) + len(beats_s))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(30))
 def test_the_path_is_the_best_of_all(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    evidence, step_cost = rng.normal(0, 1, rng.integers(1, 15)), float(rng.choice([0.0, 0.3, 1.0]))
-    intervals = np.array([2, 3, 3, 6])
-    frames = _best_path(evidence, intervals, step_cost)
-    assert_allclose(best_worth(frames, evidence, intervals, step_cost), best_of_all(evidence, intervals, step_cost))
+    evidence, step_cost = rng.normal(0, 1, rng.integers(1, 13)), float(rng.choice([0.0, 0.3, 1.0]))
+    rules = Rules(np.array([2, 3, 3, 6]), step_cost, np.array([2, 5]), float(rng.choice([0.2, 1.0, 5.0])))
+    frames = _best_path(evidence, *rules)
+    assert_allclose(best_worth(frames, evidence, rules), best_of_all(evidence, rules))
 
 
-def best_of_all(evidence: np.ndarray, intervals: np.ndarray, step_cost: float) -> float:
+class Rules(NamedTuple):
+    """What `_best_path` takes besides the evidence."""
+
+    intervals: np.ndarray
+    step_cost: float
+    jumps: np.ndarray
+    jump_cost: float
+
+
+def best_of_all(evidence: np.ndarray, rules: Rules) -> float:
     n = len(evidence)
     paths = (path for count in range(1, n + 1) for path in itertools.combinations(range(n), count))
-    return max(best_worth(np.array(path), evidence, intervals, step_cost) for path in paths)
+    return max(best_worth(np.array(path), evidence, rules) for path in paths)
 
 
-def best_worth(frames: np.ndarray, evidence: np.ndarray, intervals: np.ndarray, step_cost: float) -> float:
+def best_worth(frames: np.ndarray, evidence: np.ndarray, rules: Rules) -> float:
     """What a set of beats is worth with its best nominal intervals: one before the start, one beyond the end."""
-    fits = [np.flatnonzero(intervals + 1 > frames[0])]
-    fits += [np.flatnonzero((intervals == gap) | (intervals + 1 == gap)) for gap in np.diff(frames)]
-    fits += [np.flatnonzero(frames[-1] + intervals + 1 >= len(evidence))]
-    costs = [sum(abs(a - b) for a, b in itertools.pairwise(states)) for states in itertools.product(*fits)]
-    return float(evidence[frames].sum()) - step_cost * min(costs) if costs else -np.inf
+    intervals = rules.intervals
+    fits: list[Sequence[int | None]] = [np.flatnonzero(intervals + 1 > frames[0]).tolist()]
+    for gap in np.diff(frames):
+        regular = np.flatnonzero((intervals == gap) | (intervals + 1 == gap)).tolist()
+        fits.append([*regular, *[None] * int(rules.jumps[0] <= gap <= rules.jumps[1])])
+    fits.append(np.flatnonzero(frames[-1] + intervals + 1 >= len(evidence)).tolist())
+    costs = [_cost(states, rules) for states in itertools.product(*fits)]
+    return float(evidence[frames].sum()) - min(costs) if costs else -np.inf
+
+
+def _cost(states: tuple[int | None, ...], rules: Rules) -> float:
+    """Of a sequence of nominal intervals, None for a jump, after which any interval may follow."""
+    steps = sum(abs(a - b) for a, b in itertools.pairwise(states) if a is not None and b is not None)
+    return rules.step_cost * steps + rules.jump_cost * states.count(None)
 
 
 def test_intervals_stay_near_the_period_and_beats_cover_everything() -> None:
-    evidence = np.random.default_rng(0).normal(0, 1, 3000)
+    evidence = np.random.default_rng(0).normal(0, 0.3, 3000)
     frames = best_beats(evidence, 50.0)
     assert np.diff(frames).min() >= np.floor(50 * np.exp(-0.22))
     assert np.diff(frames).max() <= np.ceil(50 * np.exp(0.22))
@@ -96,6 +116,26 @@ def test_drift_is_followed() -> None:
 def test_a_change_of_tempo_is_followed(before: int, after: int) -> None:
     beats_s = np.concatenate([np.arange(0.3, 59.8, 60 / before), np.arange(60.2, 120, 60 / after)])
     assert share_found(track_beats(drums(beats_s, 120.0)).times_s, beats_s) > 0.96
+
+
+@pytest.mark.parametrize("lost", [0.25, 0.5, 2.5])
+def test_beats_are_right_soon_before_and_after_a_cut(lost: float) -> None:
+    before_s, after_s = np.arange(0.3, 60, 0.5), np.arange(59.8 + 0.5 * (1 - lost % 1), 120, 0.5)
+    bands = np.concatenate([drums(before_s, 59.9), drums(after_s - after_s[0] + 0.1, 120.0 - after_s[0] + 0.1)])
+    after_s = after_s - after_s[0] + 60.0
+    found_s = track_beats(bands).times_s
+    for part_s, first_s, last_s in ((before_s[before_s < 59.9], 0, 58.5), (after_s, 61.5, 119)):
+        inside = found_s[(found_s > first_s) & (found_s < last_s)]
+        assert share_found(inside, part_s[(part_s > first_s) & (part_s < last_s)]) > 0.97
+
+
+def test_a_syncopated_passage_does_not_move_the_beat() -> None:
+    beats_s = np.arange(0.3, 120, 60 / 170)
+    pushed = (beats_s[:-1] > 40) & (beats_s[:-1] < 46)
+    off_s = beats_s[:-1][pushed] + 30 / 170
+    plain_s = beats_s[:-1][~pushed]
+    bands = onsets([(plain_s[::2], KICK), (plain_s[1::2], SNARE), (beats_s, HAT), (off_s, KICK)], 120.0)
+    assert share_found(track_beats(bands).times_s, beats_s) > 0.97
 
 
 def test_beats_are_found_on_both_sides_of_silence() -> None:

@@ -13,7 +13,9 @@ from demucs.htdemucs import HTDemucs
 from safetensors.torch import save_file
 
 from rl_editor.analysis import demucs_stems as adapter
-from rl_editor.analysis.demucs_stems import cached_demucs, demucs_stems, load_demucs
+from rl_editor.analysis.analyse import analyse
+from rl_editor.analysis.demucs_stems import demucs_mels, demucs_stems, load_demucs, published_demucs
+from rl_editor.analysis.spectra import listen
 from rl_editor.analysis.stems import STEMS
 from rl_editor.errors import CheckpointError
 
@@ -104,23 +106,67 @@ def test_sources_are_told_apart_and_pieces_leave_no_trace(monkeypatch: pytest.Mo
         np.testing.assert_allclose(part[:, RATE:-RATE], gain * mix[:, RATE:-RATE], atol=2e-4, err_msg=name)
 
 
-def test_missing_weights_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("rate", "channels", "n"), [(RATE, 2, 9 * RATE), (44100, 1, 9 * 44100 + 17), (48000, 3, 8 * 48000 + 1)]
+)
+def test_mels_are_those_of_the_stems_in_pieces_too(
+    rate: int, channels: int, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "_PIECE_S", 4)
+    monkeypatch.setattr(adapter, "_CONTEXT_S", 1)
+    mix = (0.1 * np.random.default_rng(0).standard_normal((channels, n))).astype(np.float32)
+    spectra = listen(mix, rate)
+    shares: list[float] = []
+    mels = demucs_mels(mix, rate, spectra.mono, Echo(), lambda stage, share: shares.append(share))  # type: ignore[arg-type]
+    assert mels.shape == (4, *spectra.mel.shape)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert shares == sorted(shares)
+    assert len(shares) > 10
+    for name, mel in zip(STEMS, mels, strict=True):
+        gain = {"drums": 0.4, "bass": 0.3, "vocals": 0.1, "other": 0.2}[name]
+        # the highest bands lose some on the way to the network's rate and back, and resampled sounds end differently
+        np.testing.assert_allclose(mel[5:-5, :75], gain**2 * spectra.mel[5:-5, :75], rtol=0.02, err_msg=name)
+
+
+def test_a_network_decides_what_the_track_says_of_stems() -> None:
+    sound = (0.1 * np.random.default_rng(0).standard_normal((1, 4 * RATE))).astype(np.float32)
+    plain, split = analyse(sound, RATE), analyse(sound, RATE, demucs=Echo())  # type: ignore[arg-type]
+    assert (plain.stem_method, split.stem_method) == ("dsp", "demucs")
+    assert plain.stem_features is not None
+    assert split.stem_features is not None
+    assert plain.stem_features.shape == split.stem_features.shape
+    drums, bass = (split.stem_features[:, STEMS.index(name), :20].mean() for name in ("drums", "bass"))
+    assert drums - bass == pytest.approx(20 * np.log10(0.4 / 0.3), abs=0.1)
+    assert np.array_equal(plain.bounds, split.bounds)
+
+
+def test_weights_that_are_nowhere_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
         load_demucs(tmp_path / "none.safetensors")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(CheckpointError, match="allow the download") as error:
-        cached_demucs()
+    monkeypatch.setattr("huggingface_hub.hf_hub_url", "http://127.0.0.1:9/{}/{}".format)  # nobody listens there
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(CheckpointError, match="demucs: its weights are not here and can't be fetched") as error:
+        published_demucs()
     assert "\n" not in str(error.value)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_weights_in_the_cache_are_used(network: Demucs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_of_an_earlier_use_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.hf_hub_url", pytest.fail)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    ours = tmp_path / "hub" / "checkpoints" / "955717e8.safetensors"
+    ours.parent.mkdir(parents=True)
+    ours.touch()
+    assert published_demucs() == ours
     folder = tmp_path / "models--adefossez--HTDemucs"
     (folder / "refs").mkdir(parents=True)
     (folder / "refs" / "main").write_text("0" * 40)
-    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
-    save_safetensors(network, TINY, folder / "snapshots" / ("0" * 40) / "955717e8.safetensors")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert cached_demucs().sources == SOURCES
+    theirs = folder / "snapshots" / ("0" * 40) / "955717e8.safetensors"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    assert published_demucs() == theirs
 
 
 class Trap:
