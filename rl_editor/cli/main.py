@@ -19,6 +19,7 @@ COMMANDS = {
     "edit": "turn recordings into songs",
     "analyse": "listen to recordings and keep what was heard",
     "render": "play an EDL: hand-changed, or on other recordings of the same length",
+    "recover": "find from sound alone where a finished edit comes from",
     "sample-data": "make songs and raw jams to try things on, with their exact truth",
     "info": "versions, devices, ffmpeg, shipped recipes and checkpoints",
 }

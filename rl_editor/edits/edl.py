@@ -181,7 +181,7 @@ def write(edl: EDL, path: Path, *, overwrite: bool) -> None:
     Raises:
         EditorError: the file exists and may not be replaced, or can't be written.
     """
-    file = edl.source.file and _relative(Path(edl.source.file), path.parent)
+    file = edl.source.file and relative_to(Path(edl.source.file), path.parent)
     write_text(path, to_json(replace(edl, source=replace(edl.source, file=file))), overwrite=overwrite)
 
 
@@ -190,7 +190,8 @@ def _check_type(name: str, value: object, wanted: Any) -> None:
         raise EDLError(f"{name} {value!r}: is of a wrong type")
 
 
-def _relative(file: Path, folder: Path) -> str:
+def relative_to(file: Path, folder: Path) -> str:
+    """A file's path as it is seen from a folder; absolute where there is no such path."""
     try:
         return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
     except ValueError:  # another drive has no relative path

@@ -15,7 +15,8 @@ from rl_editor.edits.render import positions
 
 DOUBTFUL = 0.6
 """Seam score above which a join is worth listening to before anybody else does."""
-_TIGHT_S, _SHORT_S = 0.008, 0.030
+TIGHT_S, SHORT_S = 0.008, 0.030
+"""Fades before an attack, and where the sound is the same on both sides."""
 _SAME_SOUND = 0.6  # correlation above which a longer fade hides more than it smears
 _FADE_IN_S = 0.010
 _RING_OUT_S = 0.250
@@ -44,7 +45,7 @@ def join_fade(family: int, correlation: float, sample_rate: int, *, after_ban: b
     Tight, too, where what comes just before the landing is banned, since a fade lets through a little of it.
     """
     longer = (correlation >= _SAME_SOUND or family != Family.CONTINUATION) and not after_ban
-    return round((_SHORT_S if longer else _TIGHT_S) * sample_rate)
+    return round((SHORT_S if longer else TIGHT_S) * sample_rate)
 
 
 def fade_at_start(track: Track, start: int) -> int:
