@@ -14,6 +14,7 @@ from rl_editor.analysis.beats import beat_grid, tempo_curve
 from rl_editor.analysis.boundaries import boundary_strength
 from rl_editor.analysis.demucs_stems import METHOD as DEMUCS
 from rl_editor.analysis.demucs_stems import demucs_mels
+from rl_editor.analysis.entries import find_entries
 from rl_editor.analysis.key import estimate_key
 from rl_editor.analysis.kick import kick_activity
 from rl_editor.analysis.landings import landing_table
@@ -103,6 +104,7 @@ def analyse(
         activity=activity,
         boundary=boundary,
         continuation=measure,
+        entries=find_entries(measure, activity == Activity.MUSIC, boundary),
         step=step(spectra, _with_halves(bounds_s)),
         mono=spectra.mono,
         mono_rate=RATE,

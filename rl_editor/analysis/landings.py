@@ -2,8 +2,9 @@
 
 Row p serves the playhead before beat p; its columns are 8 *continuation* landings (the next beats sound like what
 would have come), 4 *boundary* (the start of a part) and 4 *gap* (over silence, talk, a false start), each family best
-first. Row 0 holds K places to begin. The natural landing (p, no half) is the action KEEP and never in the table.
-Built in blocks of rows, so that an hour of music fits.
+first. Columns that a row has no use for, such as those of the gaps within music, hold the entries that suit its
+playhead best, as more boundaries. Row 0 holds K places to begin. The natural landing (p, no half) is the action KEEP
+and never in the table. Built in blocks of rows, so that an hour of music fits.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from scipy.ndimage import minimum_filter1d
 
 from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.alignment import align
+from rl_editor.analysis.entries import Entries
 from rl_editor.analysis.seams import CONTINUATION_TERMS, SEAM_TERMS, TERM_WEIGHTS, Continuation, Step
 from rl_editor.arrays import Array, BoolArray, IntArray, SmallIntArray
 
@@ -24,6 +26,8 @@ K = 16
 _EACH_WAY = 3  # continuations kept forward and backward, where there are any
 _BLOCK = 512
 _MOST_PARTS = 96
+# natural units that an entry may be less like what should follow for being a sure one, and for beginning a part
+_STRENGTH, _BEGINS = 0.5, 0.3
 _NONE = np.iinfo(np.int64).max
 
 
@@ -86,6 +90,7 @@ def landing_table(
     activity: SmallIntArray,
     boundary: Array,
     continuation: Continuation,
+    entries: Entries,
     step: Step,
     mono: Array,
     mono_rate: int,
@@ -98,6 +103,7 @@ def landing_table(
         activity: (B,) of `Activity`.
         boundary: (B+1,) in [0, 1].
         continuation: measure prepared for these beats.
+        entries: beats at which something begins.
         step: measure prepared for each beat, half beat and the end.
         mono: the sound at `mono_rate`, for the alignment.
         mono_rate: Hz.
@@ -111,11 +117,29 @@ def landing_table(
         costs = continuation.costs(first, last)
         places[first:last, CONTINUATION_COLUMNS] = _best_continuations(costs, first, open_places)
         places[first:last, BOUNDARY_COLUMNS] = _best_boundaries(first, last, boundary, is_music, step)
-    after_music = np.append(False, is_music)  # nothing is continued but music
-    places[~after_music, CONTINUATION_COLUMNS] = _NONE
+    # nothing is continued but music, and only by music
+    places[~np.append(False, is_music) | ~np.append(is_music, True), CONTINUATION_COLUMNS] = _NONE
     places[:, GAP_COLUMNS] = _gaps(activity)
-    places[0] = _beginnings(boundary, is_music)
-    return _measure(places, bounds, sample_rate, boundary, continuation, step, mono, mono_rate)
+    family = np.broadcast_to(FAMILY_OF_COLUMN, places.shape).copy()
+    family[places == _NONE] = Family.BOUNDARY
+    _fill(places, entries)
+    places[0], family[0] = _beginnings(boundary, is_music, entries), Family.BOUNDARY
+    return _measure(places, family, bounds, sample_rate, boundary, continuation, step, mono, mono_rate)
+
+
+def _fill(places: IntArray, entries: Entries) -> None:
+    """Put into the empty columns of each row the entries that suit it best, in place."""
+    if len(entries.beat) == 0:
+        return
+    wanted = np.minimum(entries.cost, 2.0) - _STRENGTH * entries.strength - _BEGINS * entries.boundary
+    for playhead, row in enumerate(places):
+        empty = np.flatnonzero(row == _NONE)
+        held = np.append(row[row != _NONE] // 2, playhead)
+        # a landing a beat beside another one is the same place
+        own = (np.abs(entries.beat[:, None] - held) <= 1).any(axis=1)
+        order = np.argsort(np.where(own, np.inf, wanted[playhead]), kind="stable")[: len(empty)]
+        order = order[~own[order]]
+        row[empty[: len(order)]] = 2 * entries.beat[order]
 
 
 def _best_continuations(costs: Array, first: int, open_places: BoolArray) -> IntArray:
@@ -219,18 +243,24 @@ def _longest(chosen: IntArray, lengths: IntArray) -> IntArray:
     return chosen[[int(lengths[chosen].argmax())]] if len(chosen) else chosen
 
 
-def _beginnings(boundary: Array, is_music: BoolArray) -> IntArray:
-    """The K strongest places to begin, strongest first, the earliest first among equals."""
+def _beginnings(boundary: Array, is_music: BoolArray, entries: Entries) -> IntArray:
+    """K places to begin: half of them the strongest parts, half the surest entries that are not there yet, (K,)."""
     parts = _parts(boundary, is_music)
-    parts = parts[parts > 0]
+    parts = parts[np.argsort(-boundary[parts], kind="stable")]
+    sure = entries.beat[np.argsort(-entries.strength - 0.5 * entries.boundary, kind="stable")]
+    chosen: list[int] = []
+    for beats, most in ((parts, K // 2), (sure, K), (parts, K)):
+        for beat in beats.tolist():
+            if len(chosen) < most and beat > 0 and all(abs(beat - other) > 1 for other in chosen):
+                chosen.append(beat)
     places = np.full(K, _NONE, dtype=np.int64)
-    strongest = parts[np.argsort(-boundary[parts], kind="stable")][:K]
-    places[: len(strongest)] = 2 * strongest
+    places[: len(chosen)] = 2 * np.array(chosen, dtype=np.int64)
     return places
 
 
 def _measure(
     places: IntArray,
+    family: SmallIntArray,
     bounds: IntArray,
     sample_rate: int,
     boundary: Array,
@@ -259,8 +289,6 @@ def _measure(
     lag[row, column] = np.where(begins, 0, np.round(lag_s * sample_rate))
     r[row, column] = np.where(begins, 0.0, correlation)
     seam[0] = 1.0
-    family = np.broadcast_to(FAMILY_OF_COLUMN, shape).copy()
-    family[0] = Family.BOUNDARY
     measured = seam[..., : len(CONTINUATION_TERMS)] @ np.array(TERM_WEIGHTS, dtype=np.float32)
     steps = seam[..., len(CONTINUATION_TERMS) :].mean(axis=2)
     beats = np.where(places != _NONE, places // 2, -1)

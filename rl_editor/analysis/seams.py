@@ -20,7 +20,7 @@ SEAM_TERMS = (*CONTINUATION_TERMS, "step_level", "step_spectrum")
 """Columns of a seam vector, each in units of the recording's own 98th percentile."""
 TERM_WEIGHTS = (0.45, 0.30, 0.15, 0.10)
 """Share of each continuation term."""
-_OFFSETS = (-2, -1, 0, 1)
+_OFFSETS = range(-2, 2)
 """Beats compared around a join, relative to the playhead."""
 _FEWEST = 2  # compared beats under which a continuation means nothing
 # Half an FFT window stays clear of the join on either side, or a natural step is measured by its overlap.
@@ -51,8 +51,19 @@ class Continuation:
             distance = np.zeros((len(rows), self.n_beats), dtype=np.float32)
             for weight, shifts in zip(TERM_WEIGHTS, self.vectors, strict=True):
                 distance[inside] += weight * _distances(shifts[0][rows[inside]], shifts[half])
-            output[:, half::2] = _along_diagonals(distance, inside, last - first)
+            output[:, half::2] = _along_diagonals(distance, inside, last - first, _OFFSETS)
         return output
+
+    def diagonals(self, first: int, last: int, offsets: range) -> Array:
+        """Mean distance of beats p + o from beats j + o over `offsets`, for playheads p of [first, last) and all j.
+
+        (last - first, B), natural units; infinite where fewer than two beats can be compared.
+        """
+        rows = np.arange(first + offsets[0], last + offsets[-1])
+        inside = (rows >= 0) & (rows < self.n_beats)
+        distance = np.zeros((len(rows), self.n_beats), dtype=np.float32)
+        distance[inside] = self.distances(rows[inside], np.arange(self.n_beats))
+        return _along_diagonals(distance, inside, last - first, offsets)
 
     def distances(self, here: IntArray, there: IntArray) -> Array:
         """Distance of each of the beats `here` from each of `there`, (len(here), len(there)), natural units."""
@@ -136,12 +147,12 @@ def step(spectra: Spectra, places_s: DoubleArray) -> Step:
     return Step(before, after, unit.astype(np.float32))
 
 
-def _along_diagonals(distance: Array, inside: BoolArray, n_rows: int) -> Array:
+def _along_diagonals(distance: Array, inside: BoolArray, n_rows: int, offsets: range) -> Array:
     """Mean over the compared offsets of distance[p + o, j + o], (n_rows, B)."""
     n_beats = distance.shape[1]
     total = np.zeros((n_rows, n_beats), dtype=np.float32)
     count = np.zeros((n_rows, n_beats), dtype=np.float32)
-    for k, offset in enumerate(_OFFSETS):
+    for k, offset in enumerate(offsets):
         into = slice(max(0, -offset), n_beats - max(0, offset))
         out_of = slice(max(0, offset), n_beats - max(0, -offset))
         total[:, into] += distance[k : k + n_rows, out_of]

@@ -6,6 +6,12 @@ from pathlib import Path
 
 from rl_editor.errors import AudioError
 
+SOUND_SUFFIXES = frozenset({
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc", ".w64", ".rf64",
+    ".caf", ".au", ".snd", ".m4a", ".aac", ".wma", ".wv", ".ape", ".mka",
+})  # fmt: skip
+"""What libsndfile and ffmpeg read and people have; a file that is named may have any suffix."""
+
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 """Bits a sample of the integer subtypes we write."""
 

@@ -20,6 +20,9 @@ COMMANDS = {
     "analyse": "listen to recordings and keep what was heard",
     "render": "play an EDL: hand-changed, or on other recordings of the same length",
     "recover": "find from sound alone where a finished edit comes from",
+    "synthesize": "make training pairs of finished songs: raw takes with their exact edits",
+    "prepare": "make a training set of raw and edit pairs",
+    "data": "check training pairs before anything is computed",
     "sample-data": "make songs and raw jams to try things on, with their exact truth",
     "info": "versions, devices, ffmpeg, shipped recipes and checkpoints",
 }

@@ -3,13 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from rl_editor.audio.encoding import SOUND_SUFFIXES
 from rl_editor.errors import DataError
-
-# What libsndfile and ffmpeg read and people have; a file named on the command line may have any suffix.
-_SUFFIXES = frozenset({
-    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif", ".aifc", ".w64", ".rf64",
-    ".caf", ".au", ".snd", ".m4a", ".aac", ".wma", ".wv", ".ape", ".mka",
-})  # fmt: skip
 
 
 def find_songs(named: Iterable[str]) -> list[Path]:
@@ -31,7 +26,7 @@ def _songs_below(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in _SUFFIXES
+        if path.suffix.lower() in SOUND_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )

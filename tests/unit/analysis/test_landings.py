@@ -5,6 +5,7 @@ import pytest
 
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.beat_features import QUARTERS, BeatFeatures
+from rl_editor.analysis.entries import find_entries
 from rl_editor.analysis.landings import (
     BOUNDARY_COLUMNS,
     CONTINUATION_COLUMNS,
@@ -42,6 +43,7 @@ def table(measure: Continuation, activity: np.ndarray, boundary: np.ndarray) -> 
         activity=activity,
         boundary=boundary,
         continuation=measure,
+        entries=find_entries(measure, activity == Activity.MUSIC, boundary),
         step=quiet_step(n_beats),
         mono=np.random.default_rng(0).standard_normal(n_beats * 500).astype(np.float32),
         mono_rate=RATE,
@@ -109,7 +111,28 @@ def test_gaps_lead_from_dead_time_to_the_next_music() -> None:
     assert places.beat[20, GAP_COLUMNS][0] == 30
     assert places.family[20, GAP_COLUMNS][0] == Family.GAP
     assert (activity[places.beat[places.valid]] == Activity.MUSIC).all()
-    assert not places.valid[25, CONTINUATION_COLUMNS].any()
+    assert (places.family[25, places.valid[25]] != Family.CONTINUATION).all()
+
+
+def test_what_a_rehearsed_passage_leads_to_is_offered_wherever_it_is_played_again() -> None:
+    """Of A B, B and A, the last A leads to the B that was played alone."""
+    quarters = features(100).quarters
+    values = quarters.copy()
+    first, second = slice(16 * QUARTERS, 28 * QUARTERS), slice(28 * QUARTERS, 40 * QUARTERS)
+    values[50 * QUARTERS : 62 * QUARTERS] = quarters[second]
+    values[74 * QUARTERS : 86 * QUARTERS] = quarters[first]
+    names = features(1).names
+    measure = continuation(BeatFeatures(values, names), np.ones(100, dtype=bool))
+    places = table(measure, np.zeros(100, dtype=np.int8), np.zeros(101, dtype=np.float32))
+    assert 50 in places.beat[86]
+
+
+def test_no_row_offers_one_place_twice(plain: tuple[Continuation, LandingTable]) -> None:
+    _, places = plain
+    for beat, half in zip(places.beat[1:], places.half[1:], strict=True):
+        added = [(b, h) for b, h in zip(beat.tolist(), half.tolist(), strict=True) if b >= 0]
+        entries = [b for b, h in added[8:] if h == 0]
+        assert len(entries) == len(set(entries))
 
 
 def test_starts_stay_inside_their_beat(plain: tuple[Continuation, LandingTable]) -> None:
