@@ -88,7 +88,13 @@ def track_beats(onsets: Array) -> Beats:
         Tracked(stretch.start / FRAME_RATE, stretch.end / FRAME_RATE, tuple(reading for reading, _ in paths))
         for stretch, paths in parts
     )
-    return Beats(frames / FRAME_RATE, tuple(tracked))
+    return Beats(_at_onsets(frames, sound.smooth) / FRAME_RATE, tuple(tracked))
+
+
+def _at_onsets(frames: IntArray, smooth: DoubleArray) -> IntArray:
+    """Beats (K,), each at the strongest of its own frame and its neighbours: the onset it was found by."""
+    around = np.clip(frames[:, None] + np.array([0, -1, 1]), 0, len(smooth) - 1)
+    return np.take_along_axis(around, smooth[around].argmax(axis=1)[:, None], axis=1)[:, 0]
 
 
 def onset_strength(onsets: Array) -> Array:
@@ -100,8 +106,11 @@ class Heard(NamedTuple):
     """What the tracker hears, each (T,)."""
 
     strength: Array
+    smooth: DoubleArray
+    """Strength smoothed over three frames."""
     evidence: DoubleArray
-    """For a beat at a frame: smoothed strength less its mean over 10 s, so that a beat placed blindly earns nothing."""
+    """For a beat at a frame: the best smoothed strength within 10 ms, less its mean over 10 s, so that a beat placed
+    blindly earns nothing."""
     nearby: Array
     """Strongest onset within 20 ms."""
     contrast: Array
@@ -114,10 +123,13 @@ def heard(onsets: Array) -> Heard:
 
     strength = onset_strength(onsets)
     smooth = convolve1d(strength.astype(np.float64), np.array([0.25, 0.5, 0.25]))
+    # players are a frame or two early or late: within a frame an onset counts as on the beat
+    best = maximum_filter1d(smooth, 3)
     low, middle, high = (maximum_filter1d(band, 5) for band in onsets.T)
     return Heard(
         strength=strength,
-        evidence=smooth - uniform_filter1d(smooth, round(10.0 * FRAME_RATE)),
+        smooth=smooth,
+        evidence=best - uniform_filter1d(best, round(10.0 * FRAME_RATE)),
         nearby=maximum_filter1d(strength, 5),
         contrast=middle + high - low,
     )
@@ -251,12 +263,16 @@ def _read(sound: Heard, stretch: Stretch) -> list[tuple[Reading, IntArray]]:
 
 
 def _joined(first: IntArray, second: IntArray, evidence: DoubleArray, *, near: int) -> IntArray:
-    """Beats of two neighbouring stretches as one sequence, changed over where both together explain most."""
+    """Beats of two neighbouring stretches as one sequence, changed over where both together explain most.
+
+    A beat counts as long as it lasts, or twice the tempo would explain more than the right one.
+    """
     if len(first) == 0:
         return second
     places = np.arange(max(0, near - _OVERLAP), min(len(evidence), near + _OVERLAP))
-    before = np.append(0.0, np.cumsum(evidence[first]))[np.searchsorted(first, places)]
-    after = np.append(np.cumsum(evidence[second][::-1])[::-1], 0.0)[np.searchsorted(second, places)]
+    ours, theirs = (evidence[beats] * np.gradient(beats.astype(np.float64)) for beats in (first, second))
+    before = np.append(0.0, np.cumsum(ours))[np.searchsorted(first, places)]
+    after = np.append(np.cumsum(theirs[::-1])[::-1], 0.0)[np.searchsorted(second, places)]
     change = places[int((before + after).argmax())]
     kept, going_on = first[first < change], second[second >= change]
     shortest = min(np.diff(beats).min(initial=len(evidence)) for beats in (first, second))

@@ -20,6 +20,8 @@ COMMANDS = {
     "analyse": "listen to recordings and keep what was heard",
     "render": "play an EDL: hand-changed, or on other recordings of the same length",
     "recover": "find from sound alone where a finished edit comes from",
+    "evaluate": "judge a finished edit from its sound",
+    "benchmark": "editors side by side, over takes whose exact edits are known",
     "synthesize": "make training pairs of finished songs: raw takes with their exact edits",
     "prepare": "make a training set of raw and edit pairs",
     "data": "check training pairs before anything is computed",

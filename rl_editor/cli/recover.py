@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rl_editor.atomic import check_writable, replacing
 from rl_editor.cli.arguments import CommandParser, command_parser
+from rl_editor.cli.complaints import complain
+from rl_editor.errors import EDLError
 from rl_editor.progress import bars
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def parser() -> CommandParser:
     add = parser.add_argument
     add("raw", metavar="RAW", help="the recording that was edited")
     add("edit", metavar="EDIT", help="the finished edit")
-    add("-o", "--output", required=True, metavar="JSON", help="where the EDL goes")
+    add("-o", "--output", required=True, metavar="JSON", help="where the EDL goes; ends in .json")
     add("--plot", action="store_true", help="also draw it, as PNG beside the JSON")
     add("--json", action="store_true", help="tell the result as JSON")
     add("--quiet", action="store_true", help="no progress, no list of stretches")
@@ -39,6 +41,9 @@ def run(args: "Namespace") -> int:
     from rl_editor.edits.recovery.recovered import write
 
     raw_path, edit_path, output = Path(args.raw), Path(args.edit), Path(args.output)
+    if output.suffix.lower() != ".json":
+        complain(f"{output}: the EDL needs a name that ends in .json")
+        return 2
     plot = output.with_suffix(".png") if args.plot else None
     for path in filter(None, (output, plot)):
         for source in (raw_path, edit_path):
@@ -48,6 +53,8 @@ def run(args: "Namespace") -> int:
         raw, edit = read_audio(raw_path), read_audio(edit_path)
         report("reading", 1.0)
         found = recover(raw.audio, raw.sample_rate, edit.audio, edit.sample_rate, source=raw.source, report=report)
+    if not found.segments:
+        raise EDLError(f"{edit_path}: nothing of it was found in {raw_path}; no EDL was written")
     if plot is not None:
         from rl_editor.edits.recovery.picture import draw, save
 

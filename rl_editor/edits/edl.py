@@ -8,7 +8,7 @@ An EDL is public JSON that people read and change by hand:
      "end_fade": 0, "target_s": 240.0,
      "maker": {"editor": "planner", "checkpoint": null, "seed": 0}}
 
-A recovered edit (`rl-editor recover`) says more about itself; what is in `MEASURED` is read over here.
+A recovered edit (`rl-editor recover`) says more about itself; what is in `MEASURED` is passed over here.
 Times are samples of the source. The rendered length is exactly the sum of end - start. `fade` and `why` belong to
 the join *into* a segment; see `rl_editor.edits.render` for what a fade sounds like.
 """
@@ -122,16 +122,16 @@ class EDL:
 def to_json(edl: EDL) -> str:
     """The EDL as public JSON, one segment a line."""
     record = asdict(edl)
-    segments = ",\n  ".join(map(_one_line, record["segments"]))
+    segments = ",\n  ".join(map(one_line, record["segments"]))
     head = {"version": VERSION, "source": record["source"]}
     tail = {key: record[key] for key in ("end_fade", "target_s", "maker")}
-    lines = [f' "{key}": {_one_line(value)}' for key, value in head.items()]
+    lines = [f' "{key}": {one_line(value)}' for key, value in head.items()]
     lines.append(f' "segments": [\n  {segments}]')
-    lines += [f' "{key}": {_one_line(value)}' for key, value in tail.items()]
+    lines += [f' "{key}": {one_line(value)}' for key, value in tail.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _one_line(value: object) -> str:
+def one_line(value: object) -> str:
     """JSON as people read it; escaped where a file's name is no text and could not be written."""
     plain = json.dumps(value, ensure_ascii=False)
     return plain if plain.isascii() or plain.encode(errors="ignore").decode() == plain else json.dumps(value)

@@ -1,6 +1,8 @@
 """`rl-editor recover` on files, as a user has them."""
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.recovery.recover import recover
 from rl_editor.edits.render import positions, render
 from rl_editor.errors import EditorError
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run(*arguments: object) -> int:
@@ -60,11 +64,32 @@ def test_nothing_is_replaced_unasked(jam: Path, song: Path, capsys: pytest.Captu
     path.with_suffix(".png").write_text("mine")
     with pytest.raises(EditorError, match=r"edl.png: exists already"):
         run(jam, song, "-o", path, "--plot")
+    oddly_named = song.with_name("song.json")
+    oddly_named.write_bytes(song.read_bytes())
     with pytest.raises(EditorError, match="is the recording itself"):
-        run(jam, song, "-o", song, "--overwrite")
+        run(jam, oddly_named, "-o", oddly_named, "--overwrite")
     assert not path.exists()
     assert run(jam, song, "-o", path, "--plot", "--overwrite", "--quiet") == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["edl.png", "edl.wav", "edl"])
+def test_an_edl_is_written_as_json_only(jam: Path, name: str, program: Run) -> None:
+    result = program("recover", jam, jam.with_name("missing.wav"), "-o", jam.with_name(name), "--plot")
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"{name}: the EDL needs a name that ends in .json")
+    assert {path.name for path in jam.parent.iterdir()} == {"jam.wav"}
+
+
+def test_where_nothing_is_found_nothing_is_written(jam: Path, program: Run) -> None:
+    noise = jam.with_name("noise.wav")
+    write_audio(noise, 0.1 * np.random.default_rng(0).standard_normal((2, 5 * 22050)).astype(np.float32), 22050)
+    result = program("recover", jam, noise, "-o", jam.with_name("edl.json"), "--plot", "--quiet")
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"{noise}: nothing of it was found in {jam}; no EDL was written")
+    assert {path.name for path in jam.parent.iterdir()} == {"jam.wav", "noise.wav"}
 
 
 def test_real_music_is_recovered_to_the_sample(data: Path) -> None:

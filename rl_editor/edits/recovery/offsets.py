@@ -118,7 +118,16 @@ def propose(edit: Array, raw: Array, groups: Sequence[Sequence[Window]], hop: in
 
 
 def lag_of(edit: Array, raw: Array, start: int, length: int, offset: float) -> float:
-    """The offset near `offset` at which [start, start + length) of the edit fits best, to about 0.01 samples."""
+    """The offset within 4 samples of `offset` at which [start, start + length) of the edit fits best.
+
+    To about 0.01 samples; `offset` itself where none of them fits better than those beyond.
+
+    Args:
+        edit: (channels, n) at `RATE`, of the raw's polarity.
+        raw: (channels, n) at `RATE`.
+        start, length: samples at `RATE`.
+        offset: samples at `RATE`, may lie between samples.
+    """
     first = round(start + offset)
     low = max(0, _NEAR + HALF - first)  # leave out what lies outside the raw
     high = min(length, raw.shape[1] - _NEAR - HALF - first)
@@ -129,7 +138,11 @@ def lag_of(edit: Array, raw: Array, start: int, length: int, offset: float) -> f
         raw[:, first + low - _NEAR - HALF : first + high + _NEAR + HALF],
     )
     fit = _correlated(around[:, None], template[:, None], 2 * (_NEAR + HALF) + 1)[0]
-    peak = HALF + int(np.abs(fit[HALF:-HALF]).argmax())
+    near = fit[2 * HALF : -2 * HALF]  # in half samples
+    best = int(near.argmax())
+    if near[best] <= 0 or best in (0, len(near) - 1):
+        return offset
+    peak = 2 * HALF + best
     return first - start - _NEAR - HALF + _extreme(fit, peak)[0] / 2
 
 
@@ -175,7 +188,7 @@ def measure(edit: Array, raw: Array, windows: Sequence[Window], reach: int) -> t
         energy = np.take_along_axis(sums, ends, axis=1) - sums[:, lags]
         energy = np.maximum(energy, max(_QUIETEST * float(energy.max()), 1e-20)).repeat(2, axis=1)[:, :-1]
         fit /= np.sqrt(np.maximum(own[:, None], 1e-20) * energy)
-        peaks = HALF + np.abs(fit[:, HALF:-HALF]).argmax(axis=1)
+        peaks = 2 * HALF + np.abs(fit[:, 2 * HALF : -2 * HALF]).argmax(axis=1)  # in half samples
         found = np.array([_extreme(*each) for each in zip(fit, peaks.tolist(), strict=True)])
         offset[block] = there[block] - start[block] - margin + found[:, 0] / 2
         r[block] = np.clip(found[:, 1], -1.0, 1.0)

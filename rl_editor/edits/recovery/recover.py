@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from rl_editor.edits.recovery.fades import find_fade
 from rl_editor.edits.recovery.hearing import RATE, hear, timbre
 from rl_editor.edits.recovery.offsets import Offset, Window, along, distinct, propose, within
 from rl_editor.edits.recovery.recovered import RecoveredSegment, Recovery
-from rl_editor.edits.recovery.refine import Stretch, merged, refine
+from rl_editor.edits.recovery.refine import Stretch, correlation, merged, refine
 from rl_editor.edits.recovery.repeats import alike, equals
 from rl_editor.errors import AudioError
 from rl_editor.progress import Report, ignore
@@ -125,14 +126,16 @@ def _assembled(
     for k in range(1, len(stretches)):
         if stretches[k - 1].end == stretches[k].start:
             fades[k] = find_fade(edit, raw, stretches[k - 1], stretches[k])
+    # two joins around a short stretch are judged apart, and may come out in the other order
+    starts = list(accumulate((start for start, _ in fades), max))
     scale = source.sample_rate / RATE
     n_edit = round(duration_s * source.sample_rate)
     segments = []
     for k, stretch in enumerate(stretches):
         touches = k + 1 < len(stretches) and stretches[k + 1].start == stretch.end
-        end = fades[k + 1][0] if touches else stretch.end
+        end = starts[k + 1] if touches else stretch.end
         offset = round(stretch.offset * scale)
-        first = max(round(fades[k][0] * scale), -offset)
+        first = max(round(starts[k] * scale), -offset)
         last = min(round(end * scale), n_edit, source.n_samples - offset)
         if first >= last:
             continue
@@ -143,19 +146,19 @@ def _assembled(
                 end=last + offset,
                 fade=round(fades[k][1] * scale),
                 at_s=first / source.sample_rate,
-                confidence=stretch.correlation,
+                confidence=correlation(edit, raw, starts[k], end, stretch.offset),
                 alternatives=tuple(at for place in others[k] if (at := round(place * scale + moved)) >= 0),
             )
         )
-    return Recovery(source, tuple(segments), *_holes(segments, source.sample_rate, duration_s))
+    return Recovery(source, tuple(segments), *_holes(segments, source.sample_rate, n_edit))
 
 
 def _holes(
-    segments: Sequence[RecoveredSegment], sample_rate: int, duration_s: float
+    segments: Sequence[RecoveredSegment], sample_rate: int, n_edit: int
 ) -> tuple[tuple[tuple[float, float], ...], float]:
-    """What of the edit no segment covers, and the share that is covered."""
-    spans = [(each.at_s, each.at_s + (each.end - each.start) / sample_rate) for each in segments]
-    edges = [0.0, *(time for span in spans for time in span), duration_s]
-    gaps = zip(edges[::2], edges[1::2], strict=True)
-    covered_s = sum(end_s - start_s for start_s, end_s in spans)
-    return tuple((a, b) for a, b in gaps if b - a > _HOLE_S), min(covered_s / duration_s, 1.0)
+    """What of the edit no segment covers, in seconds, and the share that is covered; `n_edit` samples at that rate."""
+    firsts = [round(each.at_s * sample_rate) for each in segments]
+    lasts = [first + each.end - each.start for first, each in zip(firsts, segments, strict=True)]
+    gaps = list(zip([0, *lasts], [*firsts, n_edit], strict=True))
+    holes = tuple((a / sample_rate, b / sample_rate) for a, b in gaps if b - a > _HOLE_S * sample_rate)
+    return holes, 1.0 - sum(b - a for a, b in gaps) / n_edit

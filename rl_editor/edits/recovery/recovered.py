@@ -4,13 +4,12 @@ As JSON it is an EDL that `rl-editor render` plays, and says more about itself: 
 and `alternatives`, and at the top `unmatched` and `coverage`.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rl_editor.atomic import write_text
 from rl_editor.audio.source import Source
-from rl_editor.edits.edl import EDL, VERSION, Maker, Segment, relative_to
+from rl_editor.edits.edl import EDL, VERSION, Maker, Segment, one_line, relative_to
 from rl_editor.errors import EDLError
 
 EDITOR = "recovered"
@@ -87,9 +86,9 @@ def to_json(recovery: Recovery) -> str:
         "unmatched": [[round(start_s, 3), round(end_s, 3)] for start_s, end_s in recovery.unmatched],
         "coverage": round(recovery.coverage, 4),
     }
-    lines = [f' "version": {VERSION}', f' "source": {json.dumps(asdict(recovery.source))}']
-    lines.append(' "segments": [\n  ' + ",\n  ".join(map(json.dumps, segments)) + "]")
-    lines += [f' "{key}": {json.dumps(value)}' for key, value in tail.items()]
+    lines = [f' "version": {VERSION}', f' "source": {one_line(asdict(recovery.source))}']
+    lines.append(' "segments": [\n  ' + ",\n  ".join(map(one_line, segments)) + "]")
+    lines += [f' "{key}": {one_line(value)}' for key, value in tail.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

@@ -16,8 +16,10 @@ BLOCK = 110
 _SMOOTHED = 5  # blocks of a local correlation
 _AROUND_S = 2.0  # how far from where it was proposed an offset is tried
 _UNMATCHED = 0.14  # information of a local correlation of 0.5
+_MISSING = 1.0  # information more where the raw sounds and the edit is silent: a tenth of a second pays for a jump
 _JUMP = 12.0  # what a change of offset must add; 30 ms of a perfect fit add 14
 _SILENT = 1e-6  # of the energy of a loud block
+_GATED = 1e-4  # of the energy of a loud block of the raw: what is quieter may well be silent in the edit
 _NEVER = -1e3
 _LONGEST_S = 8.0
 _LEAST_CORRELATION = 0.5  # other music in the same key reaches 0.4 for a note or two
@@ -43,15 +45,18 @@ def refine(edit: Array, raw: Array, offsets: Sequence[Offset]) -> list[Stretch]:
         offsets: where to look.
     """
     n_blocks = -(-edit.shape[1] // BLOCK)
-    energy = _block_sums(np.square(edit).sum(axis=0))
-    loud = max(float(np.percentile(energy, 95)), 1e-20)
-    heard = energy / (energy + _SILENT * loud)
+    heard, sounding = _audible(edit, _SILENT), _audible(raw, _GATED)
     gain = np.full((n_blocks, len(offsets) + 1), _NEVER, dtype=np.float32)
-    gain[:, 0] = _UNMATCHED * heard
+    gain[:, 0] = 0.0  # unmatched
     for column, offset in enumerate(offsets, start=1):
         for first, last in _surroundings(offset, n_blocks):
             fit = local_correlation(edit, raw, offset.samples, first, last)
-            gain[first:last, column] = information(fit) * heard[first:last]
+            there = np.arange(first, last) + offset.samples / BLOCK
+            loud = np.interp(there, np.arange(len(sounding)), sounding, 0.0, 0.0)
+            # silence tells nothing where the raw is silent too, but where the raw sounds it does not come from there
+            missing = np.maximum(loud - heard[first:last], 0.0)
+            weight = heard[first:last] + missing
+            gain[first:last, column] = (information(fit) - _UNMATCHED - _MISSING * missing) * weight
     path = _best_path(gain, np.float32(_JUMP))
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), n_blocks]
     runs = [
@@ -80,15 +85,33 @@ def local_correlation(edit: Array, raw: Array, offset: float, first: int, last: 
     return np.clip(both / np.sqrt(np.maximum(own * other, 1e-30)), -1.0, 1.0)
 
 
+def correlation(edit: Array, raw: Array, start: int, end: int, offset: float) -> float:
+    """Correlation of [start, end) of the edit with the raw at an offset, in [0, 1]; 0 of silence.
+
+    Args:
+        edit: (channels, n) at `RATE`, of the raw's polarity.
+        raw: (channels, n) at `RATE`.
+        start, end: samples at `RATE`.
+        offset: samples at `RATE`, may lie between samples.
+    """
+    here, there = edit[:, start:end], excerpt(raw, start + offset, end - start)
+    energy = float(np.vdot(here, here)) * float(np.vdot(there, there))
+    return float(np.clip(np.vdot(here, there) / np.sqrt(energy), 0.0, 1.0)) if energy > 0 else 0.0
+
+
+def _audible(sound: Array, floor: float) -> DoubleArray:
+    """0 to 1 for each block: 0 for silence, 1/2 at `floor` of the energy of the sound's loud blocks."""
+    energy = _block_sums(np.square(sound).sum(axis=0))
+    loud = max(float(np.percentile(energy, 95)), 1e-20)
+    return energy / (energy + floor * loud)
+
+
 def _measured(edit: Array, raw: Array, start: int, end: int, offset: float) -> Stretch:
     """The stretch with its offset to a hundredth of a sample, from its middle."""
     length = min(end - start, round(_LONGEST_S * RATE))
     middle = (start + end - length) // 2
     offset = lag_of(edit, raw, middle, length, offset)
-    here, there = edit[:, start:end], excerpt(raw, start + offset, end - start)
-    energy = float(np.vdot(here, here)) * float(np.vdot(there, there))
-    correlation = float(np.vdot(here, there)) / np.sqrt(energy) if energy > 0 else 0.0
-    return Stretch(start, end, offset, float(np.clip(correlation, 0.0, 1.0)))
+    return Stretch(start, end, offset, correlation(edit, raw, start, end, offset))
 
 
 def merged(stretches: Sequence[Stretch]) -> list[Stretch]:

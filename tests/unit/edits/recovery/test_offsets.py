@@ -21,7 +21,7 @@ def test_an_offset_is_measured_to_a_hundredth_of_a_sample(raw: np.ndarray, offse
     measured, r = measure(edit, raw, [Window(1000, 12000, round(1000 + offset) + 150)], 300)
     assert abs(measured[0] - offset) < 0.01
     assert abs(r[0] - np.sign(sign)) < 1e-3
-    assert abs(lag_of(edit, raw, 0, 20000, offset + 2.0) - offset) < 0.01
+    assert abs(lag_of(np.sign(sign) * edit, raw, 0, 20000, offset + 2.0) - offset) < 0.01
 
 
 def test_windows_of_different_lengths_are_measured_as_alone(raw: np.ndarray) -> None:
@@ -38,6 +38,24 @@ def test_a_window_at_the_end_of_the_raw_is_measured(raw: np.ndarray) -> None:
     offset, r = measure(edit, raw, [Window(0, 8000, raw.shape[1] - 8100)], 200)
     assert abs(offset[0] - (raw.shape[1] - 8000)) < 0.01
     assert r[0] > 0.99
+
+
+@pytest.mark.parametrize("wrong_by", [-10.0, 10.0, 19.5])
+def test_a_lag_is_looked_for_nearby_only(raw: np.ndarray, wrong_by: float) -> None:
+    edit = excerpt(raw, 5000, 20000)
+    assert abs(lag_of(edit, raw, 0, 20000, 5000 + wrong_by) - (5000 + wrong_by)) < 4
+
+
+def test_a_lag_at_which_the_sound_is_inverted_is_none(raw: np.ndarray) -> None:
+    assert abs(lag_of(-excerpt(raw, 5000, 20000), raw, 0, 20000, 5000.0) - 5000) > 0.5
+
+
+def test_windows_are_looked_for_within_their_reach_only(raw: np.ndarray) -> None:
+    edit = excerpt(raw, 5000, 20000)
+    for wrong_by in (99, 104, 112):
+        offset, r = measure(edit, raw, [Window(0, 16000, 5000 + wrong_by)], 100)
+        assert (abs(offset[0] - 5000) < 0.01) == (wrong_by < 100)
+        assert (r[0] > 0.99) == (wrong_by < 100)
 
 
 def test_inverted_sound_is_told(raw: np.ndarray) -> None:

@@ -1,14 +1,20 @@
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import scipy.signal
 import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rl_editor.audio.source import identify
 from rl_editor.edits.edl import EDL, Maker, Segment
-from rl_editor.edits.recovery.recover import recover
+from rl_editor.edits.recovery.hearing import RATE as HEARD
+from rl_editor.edits.recovery.hearing import hear
+from rl_editor.edits.recovery.recover import _assembled, recover
 from rl_editor.edits.recovery.recovered import Recovery
+from rl_editor.edits.recovery.refine import Stretch
 from rl_editor.edits.render import positions, render
 from rl_editor.errors import AudioError
 
@@ -86,6 +92,18 @@ def test_new_material_is_unmatched(raw: np.ndarray, make_tune: Callable[..., np.
     assert found.joins_s == []
 
 
+@pytest.mark.parametrize(("noise", "length_s"), [(0.0, 3.0), (1e-5, 3.0), (0.0, 0.3)])
+def test_silence_between_two_stretches_is_unmatched(raw: np.ndarray, noise: float, length_s: float) -> None:
+    n = round(length_s * RATE)
+    silence = np.float32(noise) * np.random.default_rng(0).standard_normal((2, n)).astype(np.float32)
+    edit = np.concatenate([raw[:, 14 * RATE : 18 * RATE], silence, raw[:, 5 * RATE : 9 * RATE]], axis=1)
+    found = recover(raw, RATE, edit, RATE, source=identify(raw, RATE))
+    ((start_s, end_s),) = found.unmatched
+    assert (start_s, end_s) == (pytest.approx(4, abs=0.06), pytest.approx(4 + length_s, abs=0.06))
+    assert [each.start / RATE - each.at_s for each in found.segments] == pytest.approx([14, 1 - length_s], abs=1e-3)
+    assert found.coverage == pytest.approx(8 / (8 + length_s), abs=0.01)
+
+
 def test_an_edit_of_another_recording_is_not_found(raw: np.ndarray, make_tune: Callable[..., np.ndarray]) -> None:
     found = recover(raw, RATE, make_tune(5.0, 77), RATE, source=identify(raw, RATE))
     assert found.coverage < 0.1
@@ -112,9 +130,42 @@ def test_the_same_attempt_is_found_among_similar_ones(raw: np.ndarray) -> None:
     assert [(each.start, each.at_s) for each in found.segments] == [(140000, 0.0)]
 
 
-def test_silence_is_no_error() -> None:
+def test_silence_in_silence_is_found_nowhere() -> None:
     silence = np.zeros((2, 3 * RATE), np.float32)
-    recover(silence, RATE, silence[:, :RATE], RATE, source=identify(silence, RATE))
+    found = recover(silence, RATE, silence[:, :RATE], RATE, source=identify(silence, RATE))
+    assert (found.segments, found.unmatched, found.coverage) == ((), ((0.0, 1.0),), 0.0)
+
+
+def test_silence_of_music_is_not_in_the_recording(raw: np.ndarray) -> None:
+    found = recover(raw, RATE, np.zeros((2, RATE), np.float32), RATE, source=identify(raw, RATE))
+    assert (found.segments, found.unmatched, found.coverage) == ((), ((0.0, 1.0),), 0.0)
+
+
+def test_confidence_is_that_of_the_segment_told(raw: np.ndarray) -> None:
+    """The change of offset was decoded 40 ms late, and nothing was known of how well either side fits."""
+    there = hear(raw, RATE, channels=2)
+    edit = np.concatenate([there[:, 10000:25000], there[:, 60000:75000]], axis=1)
+    stretches = [Stretch(0, 15440, 10000.0, 0.5), Stretch(15440, 30000, 45000.0, 0.5)]
+    found = _assembled(edit, there, stretches, [[], []], identify(raw, RATE), 30000 / HEARD)
+    assert [each.confidence for each in found.segments] == pytest.approx([1.0, 1.0], abs=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(lengths=st.lists(st.integers(20, 1500), min_size=3, max_size=8), seed=st.integers(0, 1000))
+def test_segments_never_overlap(raw: np.ndarray, lengths: list[int], seed: int) -> None:
+    """Where nothing fits, the joins around a short stretch fall anywhere."""
+    rng = np.random.default_rng(seed)
+    edges = np.cumsum([0, *lengths]).tolist()
+    edit = rng.standard_normal((2, edges[-1])).astype(np.float32)
+    there = rng.standard_normal((2, 40000)).astype(np.float32)
+    offsets = rng.integers(0, 20000, len(lengths)).tolist()
+    stretches = [Stretch(a, b, float(at), 1.0) for (a, b), at in zip(pairwise(edges), offsets, strict=True)]
+    found = _assembled(edit, there, stretches, [[] for _ in lengths], identify(raw, RATE), edges[-1] / HEARD)
+    firsts = [round(each.at_s * RATE) for each in found.segments]
+    lasts = [first + each.end - each.start for first, each in zip(firsts, found.segments, strict=True)]
+    assert all(last <= first for last, first in zip(lasts, firsts[1:], strict=False))
+    assert found.coverage == pytest.approx(sum(each.end - each.start for each in found.segments) / (2 * edges[-1]))
+    assert found.coverage <= 1.0
 
 
 def test_a_sound_too_short_is_refused(raw: np.ndarray) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def test_its_json_says_what_was_measured() -> None:
     assert [each["at_s"] for each in record["segments"]] == [0.0, 4.0, 8.5]
     assert record["segments"][0]["confidence"] == 0.99
     assert record["segments"][0]["alternatives"] == [20000]
+
+
+def test_its_json_names_a_file_as_an_edl_does() -> None:
+    for name in ("jäm.wav", "j\udce4m.wav"):
+        named = Recovery(replace(SOURCE, file=name), FOUND.segments, (), 1.0)
+        source = edls.to_json(named.to_edl()).splitlines()[2]
+        assert to_json(named).splitlines()[2] == source
+        assert edls.from_json(to_json(named).encode().decode()).source.file == name
 
 
 def test_joins_are_where_stretches_meet() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from rl_editor.edits.recovery.hearing import RATE, excerpt, hear
 from rl_editor.edits.recovery.offsets import Offset
-from rl_editor.edits.recovery.refine import Stretch, local_correlation, merged, refine
+from rl_editor.edits.recovery.refine import Stretch, correlation, local_correlation, merged, refine
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,31 @@ def test_silence_belongs_to_what_surrounds_it(raw: np.ndarray) -> None:
     quiet[:, 20000:50000] = 0.0
     (stretch,) = refine(quiet[:, 4000:70000], quiet, [everywhere(4000.0, 66000)])
     assert (stretch.start, stretch.end) == (0, 66000)
+
+
+def test_silence_where_the_raw_sounds_comes_from_nowhere(raw: np.ndarray) -> None:
+    edit = raw[:, 4000:70000].copy()
+    edit[:, 20000:50000] = 0.0
+    first, last = refine(edit, raw, [everywhere(4000.0, 66000)])
+    assert abs(first.end - 20000) < 0.03 * RATE
+    assert abs(last.start - 50000) < 0.03 * RATE
+    assert (first.start, last.end) == (0, 66000)
+
+
+def test_a_fade_out_belongs_to_what_it_fades(raw: np.ndarray) -> None:
+    edit = raw[:, 4000:70000].copy()
+    edit[:, 20000:] *= np.geomspace(1, 1e-4, 46000, dtype=np.float32)
+    (stretch,) = refine(edit, raw, [everywhere(4000.0, 66000)])
+    assert (stretch.start, stretch.end) == (0, 66000)
+
+
+def test_a_correlation_is_that_of_the_part_asked_for(raw: np.ndarray) -> None:
+    edit = np.concatenate([raw[:, 5000:15000], np.zeros_like(raw[:, :5000])], axis=1)
+    assert correlation(edit, raw, 0, 10000, 5000.0) == pytest.approx(1.0)
+    share = np.square(raw[:, 5000:15000]).sum() / np.square(raw[:, 5000:20000]).sum()
+    assert correlation(edit, raw, 0, 15000, 5000.0) == pytest.approx(np.sqrt(share), abs=1e-3)
+    assert correlation(-edit, raw, 0, 10000, 5000.0) == 0.0
+    assert correlation(edit, raw, 10000, 15000, 5000.0) == 0.0
 
 
 def test_the_local_correlation_is_one_where_the_offset_is_right(raw: np.ndarray) -> None:

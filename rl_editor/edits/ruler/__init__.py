@@ -1,0 +1,1 @@
+"""The ruler: a judgement of anybody's edit from sound alone."""
