@@ -1,11 +1,9 @@
 """`rl-editor analyse`: recordings are listened to once, in parallel, and what was heard is kept and told."""
 
 import json
-import signal
 import sys
-import warnings
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 from rl_editor.atomic import check_writable, write_text
 from rl_editor.cli.arguments import CommandParser, command_parser
 from rl_editor.cli.complaints import complain
+from rl_editor.cli.parallel_options import add_jobs_option, check_jobs
 from rl_editor.cli.songs import find_songs
 from rl_editor.cli.stored import (
     Listening,
@@ -45,7 +44,7 @@ def parser() -> CommandParser:
     parser.add_argument("--beats-out", metavar="CSV", help="write the beats of one song: time_s,position (1: downbeat)")
     add_listening_options(parser)
     add_store_option(parser)
-    parser.add_argument("--jobs", type=int, metavar="N", help="songs at the same time; default: one a processor")
+    add_jobs_option(parser, "songs")
     parser.add_argument("--overwrite", action="store_true", help="replace a CSV that is there already")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser
@@ -110,8 +109,7 @@ class Summary:
 
 def run(args: "Namespace") -> int:
     """Analyse each song and tell of it in the order given; a bad one is reported and does not stop the others."""
-    if args.jobs is not None and args.jobs < 1:
-        complain(f"--jobs {args.jobs}: at least 1")
+    if not check_jobs(args):
         return 2
     if slip := listening_slip(args):
         complain(slip)
@@ -153,16 +151,17 @@ class _Work:
     beats_out: Path | None
     overwrite: bool
 
-    def outcome(self, song: Path, report: Report = ignore) -> Summary | EditorError:
-        """What to tell about one song, or why nothing."""
+    def __call__(self, song: Path, report: Report = ignore) -> Summary:
+        """What to tell about one song.
+
+        Raises:
+            EditorError: it can't be used, or its beats can't be written.
+        """
         from rl_editor.audio.files import read_audio
 
-        try:
-            track = stored_track(read_audio(song), self.store, report, self.listening)
-            if self.beats_out is not None:
-                write_text(self.beats_out, _beats_csv(track), overwrite=self.overwrite)
-        except EditorError as error:
-            return error
+        track = stored_track(read_audio(song), self.store, report, self.listening)
+        if self.beats_out is not None:
+            write_text(self.beats_out, _beats_csv(track), overwrite=self.overwrite)
         return Summary.of(track)
 
 
@@ -170,44 +169,15 @@ def _outcomes(
     work: _Work, songs: Sequence[Path], jobs: int | None, report: Report
 ) -> Generator[Summary | EditorError, None, None]:
     """The outcome of each song, in order."""
-    from joblib import Parallel, cpu_count, delayed, parallel_config
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from rl_editor.data.parallel import side_by_side
 
     if len(songs) == 1:
-        yield work.outcome(songs[0], report)
-        return
-    # an interruption is one line of ours; joblib would add its own, whenever it lets go of what was under way
-    warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
-    workers = min(jobs or cpu_count(), len(songs))
-    report("analysing", 0.0)
-    if workers == 1:
-        outcomes = map(work.outcome, songs)
+        try:
+            yield work(songs[0], report)
+        except EditorError as error:
+            yield error
     else:
-        with parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
-            side_by_side = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-            outcomes = side_by_side(delayed(work.outcome)(song) for song in songs)
-    try:
-        for done, outcome in enumerate(outcomes, start=1):
-            report("analysing", done / len(songs))
-            yield outcome
-    except TerminatedWorkerError:
-        raise EditorError(
-            f"a process was ended from outside, perhaps for lack of memory; less than --jobs {workers} needs less,"
-            " and what is done already is kept"
-        ) from None
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes started here inherit it for good, and are ended by us; for us it lasts milliseconds.
-
-    Blocking the signal would lose none, but loky unblocks it before it starts its workers.
-    """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        yield from side_by_side(work, songs, stage="analysing", jobs=jobs, report=report)
 
 
 def _beats_csv(track: "Track") -> str:

@@ -29,6 +29,7 @@ def parser() -> CommandParser:
 def run(args: "Namespace") -> int:
     """Look at the folder and tell of it."""
     from rl_editor.data.data_check import check
+    from rl_editor.data.pairs import NO_PAIR
 
     found = check(Path(args.dir))
     if args.json:
@@ -36,8 +37,10 @@ def run(args: "Namespace") -> int:
     else:
         lines = [*(pair.line() for pair in found.pairs), *(f"problem: {problem}" for problem in found.problems)]
         exact = sum(pair.edl == "exact" for pair in found.pairs)
-        lines.append(
-            f"{args.dir}: {len(found.pairs)} pairs ({exact} with an exact edit), {len(found.problems)} problems"
-        )
+        if lines:
+            pairs = f"{len(found.pairs)} pair{'s' * (len(found.pairs) != 1)} ({exact} with an exact edit)"
+            lines.append(f"{args.dir}: {pairs}, {len(found.problems)} problem{'s' * (len(found.problems) != 1)}")
+        else:
+            lines.append(f"{args.dir}: {NO_PAIR}")
         sys.stdout.write("\n".join(lines) + "\n")
     return 1 if found.problems or not found.pairs else 0

@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from rl_editor.cli.arguments import CommandParser
 
 
+def add_jobs_option(parser: "CommandParser", items: str) -> None:
+    """Add `--jobs` to a command that works on many `items` on this machine."""
+    parser.add_argument("--jobs", type=int, metavar="N", help=f"{items} at the same time; default: one a processor")
+
+
 def add_parallel_options(parser: "CommandParser", items: str) -> None:
     """Add `--jobs` and `--backend` to a command that works on many `items`."""
-    parser.add_argument("--jobs", type=int, metavar="N", help=f"{items} at the same time; default: one a processor")
+    add_jobs_option(parser, items)
     parser.add_argument(
         "--backend", choices=BACKENDS, default="loky",
         help="where it is done: loky (processes here, the default), or a cluster: dask (at DASK_SCHEDULER_ADDRESS, "

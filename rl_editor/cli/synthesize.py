@@ -1,11 +1,13 @@
 """`rl-editor synthesize`: finished songs become raw takes with their exact edits."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from rl_editor.atomic import check_writable
 from rl_editor.cli.arguments import CommandParser, command_parser
 from rl_editor.cli.complaints import complain
 from rl_editor.cli.parallel_options import add_parallel_options, check_jobs, on_all_machines
@@ -50,6 +52,7 @@ def parser() -> CommandParser:
 
 def run(args: "Namespace") -> int:
     """Listen to the songs, then make the takes; a bad song is reported and does not stop the others."""
+    from rl_editor.analysis.store import Store
     from rl_editor.data.parallel import side_by_side
     from rl_editor.data.synthesis import Listening, Recipe, Synthesis, plan_takes
     from rl_editor.data.training_files import SUBFOLDERS, make_folders
@@ -65,12 +68,16 @@ def run(args: "Namespace") -> int:
         return 2
     folder = on_all_machines(Path(args.output), args.backend)
     songs = [on_all_machines(song, args.backend) for song in find_songs(args.songs)]
-    make_folders(folder, *SUBFOLDERS)
-    track_of = partial(stored_track, store=chosen_store(args.store), report=ignore)
+    check_writable(folder / "*", overwrite=True)
+    store = Store(on_all_machines(chosen_store(args.store).folder, args.backend))
+    track_of = partial(stored_track, store=store, report=ignore)
     with bars(quiet=args.quiet) as report:
         spread = partial(side_by_side, jobs=args.jobs, backend=args.backend, report=report)
         heard = _without_errors(spread(Listening(track_of), songs, stage="listening to songs"))
         usable = _distinct(heard)
+        if not usable:
+            return 1
+        make_folders(folder, *SUBFOLDERS)
         planned = plan_takes(usable, args.count, recipe)
         work = Synthesis(folder, recipe, track_of, overwrite=args.overwrite)
         made = _without_errors(spread(work, planned, stage="making takes"))
@@ -79,14 +86,15 @@ def run(args: "Namespace") -> int:
     return 0 if len(heard) == len(songs) and len(made) == len(planned) else 1
 
 
-def _without_errors(outcomes: "Iterable[Outcome | EditorError]") -> "list[Outcome]":
+def _without_errors(outcomes: "Generator[Outcome | EditorError, None, None]") -> "list[Outcome]":
     """The outcomes, with a line about each that is none."""
     good = []
-    for outcome in outcomes:
-        if isinstance(outcome, EditorError):
-            complain(outcome)
-        else:
-            good.append(outcome)
+    with closing(outcomes):
+        for outcome in outcomes:
+            if isinstance(outcome, EditorError):
+                complain(outcome)
+            else:
+                good.append(outcome)
     return good
 
 
@@ -102,4 +110,5 @@ def _distinct(songs: "Sequence[SongFile]") -> "list[SongFile]":
 
 def _summary(folder: Path, made: "Sequence[bool]", songs: "Sequence[SongFile]") -> str:
     there = f", {len(made) - sum(made)} of them there already" if not all(made) else ""
-    return f"{folder}: {len(made)} takes of {len(songs)} songs{there}\n"
+    takes, of = f"{len(made)} take{'s' * (len(made) != 1)}", f"{len(songs)} song{'s' * (len(songs) != 1)}"
+    return f"{folder}: {takes} of {of}{there}\n"

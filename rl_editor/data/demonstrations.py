@@ -136,4 +136,4 @@ def read_demonstration(path: Path) -> Demonstration:
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: no demonstration, or damaged ({error})") from error
+        raise DataError(f"{path}: no demonstration, or damaged; `rl-editor prepare` makes it again") from error

@@ -32,6 +32,9 @@ _ROLE_OF_FOLDER: dict[str, Role | None] = {
 }
 _TEST = "test_input"
 
+NO_PAIR = "no pair of a raw and its edit, such as jam_raw.wav and jam_edit.wav"
+"""What to say of a folder in which none was found."""
+
 
 @dataclass(frozen=True)
 class Pair:

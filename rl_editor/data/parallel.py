@@ -5,10 +5,11 @@ names, else this machine. Workers elsewhere must see the files under the same ab
 """
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,13 +42,15 @@ def side_by_side(
         backend: one of `BACKENDS`.
         report: told how many are done.
     Raises:
-        EditorError: the backend is not installed, or one of its processes was ended from outside.
+        EditorError: the backend is not installed, its cluster does not answer, or one of its processes was ended from
+            outside.
     """
     report(stage, 0.0)
-    # an interruption is one line of ours; joblib would add its own, whenever it lets go of what was under way
-    warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
-    with _BACKENDS[backend](_workers(jobs, len(items), backend)) as run:
-        for done, outcome in enumerate(run(partial(_outcome, work), items), start=1):
+    with (
+        _BACKENDS[backend](_workers(jobs, len(items), backend)) as run,
+        closing(run(partial(_outcome, work), items)) as outcomes,
+    ):
+        for done, outcome in enumerate(outcomes, start=1):
             report(stage, done / len(items))
             yield outcome
 
@@ -59,7 +62,8 @@ def _outcome(work: Callable[[Item], Outcome], item: Item) -> Outcome | EditorErr
         return error
 
 
-_Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+_Results = Generator[Any, None, None]
+_Run = Callable[[Callable[[Any], Any], Iterable[Any]], _Results]
 """Does the same with each item; its results come in order."""
 
 
@@ -77,12 +81,15 @@ def _loky(workers: int) -> Iterator[_Run]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    def run(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
+    def run(work: Callable[[Any], Any], items: Iterable[Any]) -> _Results:
         if workers == 1:
-            return map(work, items)
+            yield from map(work, items)
+            return
         with parallel_config("loky", inner_max_num_threads=1), _interrupts_ignored():
             # dispatches at once, so this is where the workers are started
-            return Parallel(n_jobs=workers, return_as="generator", batch_size=1)(delayed(work)(item) for item in items)
+            parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
+            results = parallel(delayed(work)(item) for item in items)
+        yield from _left_in_silence(results)
 
     try:
         yield run
@@ -96,26 +103,40 @@ def _dask(workers: int) -> Iterator[_Run]:
 
     try:
         import dask
-        from distributed import Client, KilledWorker
+        from distributed import KilledWorker
     except ImportError:
         raise _missing("dask", "Dask") from None
     address = dask.config.get("scheduler-address", None)
-    here = {
-        "n_workers": workers if workers > 0 else None,
-        "threads_per_worker": 1,
-        "dashboard_address": None,
-        "silence_logs": logging.ERROR,  # its workers may take longer to leave than it likes
-    }
 
-    def run(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
+    def run(work: Callable[[Any], Any], items: Iterable[Any]) -> _Results:
         parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-        return parallel(delayed(work)(item) for item in items)
+        yield from _left_in_silence(parallel(delayed(work)(item) for item in items))
 
     try:
-        with Client(**({"address": address} if address else here)), parallel_config("dask"):
+        with _dask_cluster(address) if address else _dask_here(workers), parallel_config("dask"):
             yield run
     except KilledWorker:
         raise _ended("fewer workers on a machine need less") from None
+
+
+def _dask_cluster(address: str) -> AbstractContextManager[Any]:
+    from distributed import Client
+
+    try:
+        return Client(address)
+    except (OSError, ValueError) as error:  # nobody there, or no address
+        raise EditorError(f"DASK_SCHEDULER_ADDRESS {address}: no Dask scheduler answers there") from error
+
+
+def _dask_here(workers: int) -> AbstractContextManager[Any]:
+    from distributed import Client
+
+    return Client(
+        n_workers=workers if workers > 0 else None,
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs=logging.ERROR,  # its workers may take longer to leave than it likes
+    )
 
 
 @contextmanager
@@ -128,12 +149,16 @@ def _ray(workers: int) -> Iterator[_Run]:
         raise _missing("ray", "Ray") from None
     register_ray()
 
-    def run(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
+    def run(work: Callable[[Any], Any], items: Iterable[Any]) -> _Results:
         # its joblib backend can't give results one by one
-        return Parallel(n_jobs=workers, batch_size=1)(delayed(work)(item) for item in items)
+        yield from Parallel(n_jobs=workers, batch_size=1)(delayed(work)(item) for item in items)
 
-    with parallel_config("ray"):
-        yield run
+    try:
+        with parallel_config("ray"):
+            yield run
+    except ConnectionError as error:  # errors of its workers come as its own
+        address = os.environ.get("RAY_ADDRESS", "(not set)")
+        raise EditorError(f"RAY_ADDRESS {address}: no Ray cluster answers there") from error
 
 
 _BACKENDS: dict[str, Callable[[int], AbstractContextManager[_Run]]] = {
@@ -151,6 +176,28 @@ def _ended(advice: str) -> EditorError:
     return EditorError(
         f"a process was ended from outside, perhaps for lack of memory; {advice}, and what is done already is kept"
     )
+
+
+def _left_in_silence(results: _Results) -> _Results:
+    """The results of joblib, which warns when it is interrupted or not asked for all of them; that is no news to us."""
+    try:
+        while True:
+            with _farewell_ignored():
+                try:
+                    result = next(results)
+                except StopIteration:
+                    return
+            yield result
+    finally:
+        with _farewell_ignored():
+            results.close()
+
+
+@contextmanager
+def _farewell_ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "[0-9]+ tasks (which were still|have been successfully)", UserWarning)
+        yield
 
 
 @contextmanager

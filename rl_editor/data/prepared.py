@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rl_editor.analysis.store import Key, Store
+from rl_editor.analysis.store import ANALYSIS_VERSION, Key, Store
 from rl_editor.analysis.track import Track
 from rl_editor.atomic import write_text
 from rl_editor.audio.source import Source
@@ -25,7 +25,7 @@ from rl_editor.edits import edl as edl_files
 from rl_editor.edits.edl import EDL
 from rl_editor.errors import AudioError, DataError
 
-PREPARED_VERSION = 1
+PREPARED_VERSION = 2
 """Raise it with every change of what is in the files, or of how a demonstration comes out."""
 
 FOLDER = "prepared"
@@ -34,7 +34,7 @@ FOLDER = "prepared"
 SUBFOLDERS = ("pairs", "takes", "edl", "tracks")
 
 Origin = Literal["exact", "recovered"]
-Status = Literal["prepared", "set aside", "failed"]
+Status = Literal["prepared", "changed", "set aside", "failed"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,12 @@ class Measured:
     """Actions of its demonstration, END included."""
     outside: int
     """Of them, those that no landing of the table stands for."""
+    analysis_version: int
+    """Of the analysis by which the raw became a Track."""
     take_sha256: str
     """Of the demonstration's file; empty where nothing was found that could be shown."""
+    edl_sha256: str
+    """Of the EDL's file; empty the same way."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,18 @@ class Entry:
 
     key: str
     status: Status
+    """`changed`: prepared, and still as it was then, though a file or the program is another now."""
     reason: str = ""
-    """Why it was set aside, or failed."""
+    """What changed, why it was set aside, or failed; files relative to the folder of training data."""
     split: Split | None = None
     """None where it failed."""
     measured: Measured | None = None
     """None where it failed."""
+
+    @property
+    def learnable(self) -> bool:
+        """Whether an agent learns from it."""
+        return self.status in ("prepared", "changed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +109,7 @@ class PreparedSet:
 
     folder: Path
     entries: tuple[Entry, ...]
-    """By key; all of status `prepared`."""
+    """By key; all of them `learnable`."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -127,7 +137,7 @@ class PreparedSet:
         assert entry.measured is not None
         source = replace(entry.measured.source, file=str(self.folder.parent / entry.measured.raw))
         track = track_store(self.folder).load(Key(source))
-        if track is None:
+        if track is None or entry.measured.analysis_version != ANALYSIS_VERSION:
             raise DataError(
                 f"{self.folder}: the analysis of {entry.key} is missing, damaged or of another version of this "
                 "program; run `rl-editor prepare` again (--overwrite)"
@@ -145,7 +155,7 @@ def read_prepared(folder: Path) -> PreparedSet:
         DataError: there is no manifest in it, or it can't be read.
     """
     entries = read_manifest(folder)
-    return PreparedSet(folder, tuple(entry for entry in entries if entry.status == "prepared"))
+    return PreparedSet(folder, tuple(entry for entry in entries if entry.learnable))
 
 
 def read_manifest(folder: Path) -> list[Entry]:
@@ -156,14 +166,23 @@ def read_manifest(folder: Path) -> list[Entry]:
     """
     path = manifest_file(folder)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [_entry(json.loads(line)) for line in lines]
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise DataError(f"{folder}: no prepared set; `rl-editor prepare {folder.parent}` makes one") from error
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError, AttributeError, AudioError) as error:
-        raise DataError(f"{path}: no manifest of this version; run `rl-editor prepare` again ({error})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text; `rl-editor prepare {folder.parent}` writes it anew") from error
+    entries = []
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+        try:
+            entries.append(_entry(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError, AudioError) as error:
+            raise DataError(
+                f"{path}: line {number} is damaged or of another version of this program; "
+                f"`rl-editor prepare {folder.parent}` writes it anew"
+            ) from error
+    return entries
 
 
 def entry_line(entry: Entry) -> str:
@@ -232,7 +251,7 @@ def split_counts(entries: Sequence[Entry]) -> dict[Split, int]:
     """How many pairs can be learned from on each side of the split."""
     counts: dict[Split, int] = {"train": 0, "val": 0, "test": 0}
     for entry in entries:
-        if entry.status == "prepared" and entry.split is not None:
+        if entry.learnable and entry.split is not None:
             counts[entry.split] += 1
     return counts
 

@@ -6,10 +6,9 @@ sides when others come or go.
 
 import hashlib
 from collections.abc import Set
-from typing import Literal, get_args
+from typing import Literal
 
 Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
 
 _TRAIN, _VAL = 0.70, 0.15
 

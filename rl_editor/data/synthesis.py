@@ -147,7 +147,7 @@ class Synthesis:
         """
         files = TakeFiles(self.folder, planned.key)
         if not self.overwrite and files.card.is_file():
-            if read_card(files.card).files == files.hashes():
+            if _vouched_for(files.card) == files.hashes():
                 return False
             raise DataError(f"{files.raw}: this take was changed since it was made; --overwrite makes it again")
         take = recorded_take(
@@ -173,6 +173,13 @@ class Synthesis:
         if recording.source.content_hash != song.content_hash:
             raise DataError(f"{song.path}: was changed meanwhile")
         return recorded_song(recording, self.track_of(recording))
+
+
+def _vouched_for(card: Path) -> dict[str, str]:
+    try:
+        return read_card(card).files
+    except DataError as error:
+        raise DataError(f"{error}; --overwrite makes this take again") from error
 
 
 def take_generator(planned: PlannedTake, recipe: Recipe) -> np.random.Generator:

@@ -16,7 +16,7 @@ the take: `song`, `others`, `seed`, `take`, SHA-256 of the `files`, and as `made
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,13 @@ from rl_editor.errors import DataError
 
 CARD_VERSION = 1
 SUBFOLDERS = ("edl", "cards")
+_KINDS: dict[str, tuple[type, str]] = {
+    "others": (list, "a list of songs"),
+    "seed": (int, "a whole number"),
+    "take": (int, "a whole number"),
+    "files": (dict, 'SHA-256 by name: {"...": "..."}'),
+    "made": (dict, "a JSON object"),
+}
 _ABANDONED_S = 3600.0  # a write takes seconds: who left this behind was killed
 
 
@@ -129,19 +136,44 @@ def read_card(path: Path) -> Card:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        version = record.pop("version", None)
-        if version != CARD_VERSION:
-            raise DataError(f"{path}: version {version!r}; this program reads version {CARD_VERSION}")
-        song = SongIdentity(**record.pop("song"))
-        others = tuple(SongIdentity(**other) for other in record.pop("others", ()))
-        card = Card(song, others, **record)
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from error
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise DataError(f"{path}: no card; a field is missing, unknown or of a wrong type ({error})") from error
-    if not (isinstance(song.content_hash, str) and song.content_hash):
-        raise DataError(f"{path}: no card; the song's content_hash must be text")
-    return card
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: no card; line {error.lineno} is not JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: no card; it is not JSON") from error
+    try:
+        return _card(record)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _card(record: Any) -> Card:
+    if not isinstance(record, dict):
+        raise DataError('no card; it begins with { and names the song: "song": {"content_hash": "..."}')
+    version = record.pop("version", None)
+    if version != CARD_VERSION:
+        says = "no version" if version is None else f"version {json.dumps(version)}"
+        raise DataError(f"{says}; this program reads version {CARD_VERSION}")
+    known = [field.name for field in fields(Card)]
+    unknown = sorted(record.keys() - set(known))
+    if unknown:
+        raise DataError(f"no card; there is no field {unknown[0]}, only {', '.join(known)}")
+    for name, (kind, says) in _KINDS.items():
+        if record.get(name) is not None and (not isinstance(record[name], kind) or isinstance(record[name], bool)):
+            raise DataError(f"no card; {name} must be {says}")
+    song = _song(record.pop("song", None), "song")
+    others = tuple(_song(other, "each of others") for other in record.pop("others", None) or ())
+    return Card(song, others, **{name: value for name, value in record.items() if value is not None})
+
+
+def _song(record: Any, name: str) -> SongIdentity:
+    if not isinstance(record, dict) or not record.keys() <= {"content_hash", "file"}:
+        raise DataError(f'no card; {name} must be {{"content_hash": "..."}}, and may have a "file"')
+    content_hash, file = record.get("content_hash"), record.get("file", "")
+    if not (isinstance(content_hash, str) and content_hash and isinstance(file, str)):
+        raise DataError(f"no card; the content_hash of {name} must be text, and its file too")
+    return SongIdentity(content_hash, file)
 
 
 def make_folders(folder: Path, *names: str) -> None:

@@ -108,6 +108,17 @@ def test_the_check_tells_orphans_and_damage(data: Path, capsys: pytest.CaptureFi
     assert rl_editor("data", "weigh", data) == 2
 
 
+def test_one_is_told_as_one(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in data.rglob("jam[!1]*"):
+        file.unlink()
+    (data / "cards").mkdir()
+    (data / "cards" / "jam9.json").write_text("{}")
+    assert rl_editor("data", "check", data) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == f"{data}: 1 pair (1 with an exact edit), 1 problem"
+    assert rl_editor("prepare", data, "--jobs", 1) == 0
+    assert capsys.readouterr().out.startswith(f"{data / FOLDER}: 1 of 1 pair prepared (1 exact, 0 recovered)")
+
+
 def test_every_pair_is_prepared_and_read_again(prepared: Path) -> None:
     read = read_prepared(prepared)
     assert [take.entry.key for take in read] == [f"jam{k}" for k in range(6)]
@@ -142,14 +153,56 @@ def test_bad_files_do_not_stop_the_others(data: Path, prepared: Path, capsys: py
         str(data / "input" / "jam4_raw.flac"),
         str(data / "edl" / "jam5.json"),
     ]
+    assert [entry["reason"].split(": ")[0] for entry in entries[4:]] == ["input/jam4_raw.flac", "edl/jam5.json"]
     good = {name: content for name, content in contents(data / FOLDER).items() if name != "manifest.jsonl"}
     assert len(good) == 4 * 4
     assert good.items() <= contents(prepared).items()
 
 
+def test_a_changed_file_is_told_and_empties_no_set(
+    data: Path, prepared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(prepared, data / FOLDER)
+    at, edl = times(data / FOLDER), data / "edl" / "jam1.json"
+    edl.write_text(edl.read_text() + "\n")
+    assert rl_editor("prepare", data, "--jobs", 1) == 1
+    told = capsys.readouterr()
+    assert told.err == (
+        f"rl-editor: {data / 'input' / 'jam1_raw.flac'}: edl/jam1.json has changed since this pair was prepared; "
+        "--overwrite prepares it again\n"
+    )
+    assert "6 of 6 pairs prepared (4 exact, 2 recovered)" in told.out
+    assert times(data / FOLDER) == at
+    assert len(list(read_prepared(data / FOLDER))) == 6
+    assert rl_editor("prepare", data, "--jobs", 1, "--overwrite", "--json") == 0
+    assert {json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()} == {"prepared"}
+
+
+@pytest.mark.parametrize("option", ["--least-coverage", "--least-confidence"])
+def test_a_threshold_that_can_not_be_meant_is_a_wrong_command_line(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value in ("3", "-1", "nan", "much"):
+        assert rl_editor("prepare", tmp_path, option, value) == 2
+        assert f"{option}: {value!r} is no number from 0 to 1" in capsys.readouterr().err
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(data: Path, tmp_path: Path) -> None:
+    if not importlib.util.find_spec("distributed"):
+        pytest.skip("Dask is not installed")
+    nobody = {"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1", "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
+    command = [sys.executable, "-m", "rl_editor", "prepare", str(data), "--backend", "dask"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=os.environ | nobody)
+    assert run.returncode == 1
+    assert run.stderr == "rl-editor: DASK_SCHEDULER_ADDRESS tcp://127.0.0.1:1: no Dask scheduler answers there\n"
+
+
 def test_a_folder_without_pairs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rl_editor("prepare", tmp_path) == 1
-    assert "no pair of a raw and its edit" in capsys.readouterr().err
+    line = f"{tmp_path}: no pair of a raw and its edit, such as jam_raw.wav and jam_edit.wav\n"
+    assert capsys.readouterr().err == f"rl-editor: {line}"
+    assert rl_editor("data", "check", tmp_path) == 1
+    assert capsys.readouterr().out == line
     assert rl_editor("prepare", tmp_path, "--jobs", 0) == 2
     assert not list(tmp_path.iterdir())
 

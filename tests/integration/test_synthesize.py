@@ -2,17 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
 from rl_editor.audio.files import read_audio, write_audio
+from rl_editor.cli import synthesize
 from rl_editor.cli.main import main
+from rl_editor.data import parallel
+from rl_editor.errors import DataError
 
 RATE = 16000
 
@@ -48,6 +53,10 @@ def rl_editor(*arguments: object) -> int:
     with pytest.raises(SystemExit) as left:
         main([str(argument) for argument in arguments])
     return int(left.value.code or 0)
+
+
+def stop() -> NoReturn:
+    raise DataError("enough is known")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -115,6 +124,42 @@ def test_a_wrong_command_line_is_one_line(
     assert len(told.err.splitlines()) == 1
     assert says in told.err
     assert not (tmp_path / "data").exists()
+
+
+def test_songs_of_which_none_can_be_used_leave_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rl_editor("synthesize", tmp_path / "missing.wav", "-o", tmp_path / "data") == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_damaged_card_is_told_with_what_to_do(
+    songs: Path, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(made, tmp_path / "made"))
+    (card,) = folder.glob("cards/song0-*-01.json")
+    card.write_text("{\n")
+    command = ("synthesize", songs / "song0.wav", "-o", folder, "--count", 1, "--jobs", 1)
+    assert rl_editor(*command) == 1
+    assert capsys.readouterr().err == (
+        f"rl-editor: {card}: no card; line 2 is not JSON; --overwrite makes this take again\n"
+    )
+    assert rl_editor(*command, "--overwrite") == 0
+    assert capsys.readouterr().out == f"{folder}: 1 take of 1 song\n"
+
+
+def test_a_store_is_named_for_workers_elsewhere(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = []
+    monkeypatch.setattr(
+        synthesize, "stored_track", lambda recording, store, report: folders.append(store.folder) or stop()
+    )
+    monkeypatch.setattr(parallel, "_BACKENDS", {"dask": parallel._BACKENDS["loky"]})
+    arguments = ("synthesize", songs / "song0.wav", "-o", "made", "--jobs", 1, "--backend", "dask")
+    assert rl_editor(*arguments, "--store", "kept") == 1
+    monkeypatch.setenv("RL_EDITOR_STORE", "elsewhere")
+    assert rl_editor(*arguments) == 1
+    assert folders == [tmp_path / "kept", tmp_path / "elsewhere"]
 
 
 def test_killed_and_run_again_it_makes_the_same_takes(songs: Path, made: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Work side by side: outcomes in order, errors among them."""
 
 import importlib.util
+import warnings
+from contextlib import closing
 
 import pytest
 
@@ -27,6 +29,23 @@ def test_outcomes_come_in_order_and_errors_stop_nothing(jobs: int) -> None:
 
 def test_nothing_to_do_is_done_at_once() -> None:
     assert list(side_by_side(halved, [], stage="halving")) == []
+
+
+def test_work_that_is_left_leaves_no_warning_and_the_filters_as_they_were() -> None:
+    before = list(warnings.filters)
+    with closing(side_by_side(halved, range(40), stage="halving", jobs=2)) as outcomes:
+        assert next(outcomes) == 0
+        assert warnings.filters == before
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://here"])
+def test_a_scheduler_that_does_not_answer_is_told_with_its_address(address: str) -> None:
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    settings = {"scheduler-address": address, "distributed.comm.timeouts.connect": "200ms"}
+    with dask.config.set(settings), pytest.raises(EditorError, match=f"DASK_SCHEDULER_ADDRESS {address}: no Dask"):
+        list(side_by_side(halved, [2], stage="halving", backend="dask"))
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])

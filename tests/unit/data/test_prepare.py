@@ -1,5 +1,6 @@
 """From pairs to demonstrations: what is measured, judged, kept, and read again."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl_editor.analysis.store import ANALYSIS_VERSION
 from rl_editor.audio.files import Encoding, read_audio, write_audio
 from rl_editor.audio.source import Source, identify
+from rl_editor.data import prepare, prepared
 from rl_editor.data.known_edits import recovered, residual_db
 from rl_editor.data.pairs import Pair, find_pairs
-from rl_editor.data.prepare import Preparation, Thresholds, entries_of, judge
-from rl_editor.data.prepared import FOLDER, Entry, Measured, read_manifest, read_prepared, take_file, write_manifest
+from rl_editor.data.prepare import Changed, Preparation, entries_of, judge
+from rl_editor.data.prepared import (
+    FOLDER,
+    Entry,
+    Measured,
+    edl_file,
+    read_manifest,
+    read_prepared,
+    take_file,
+    write_manifest,
+)
 from rl_editor.data.splits import split_of
+from rl_editor.data.thresholds import Thresholds
 from rl_editor.edits import edl as edl_files
 from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.render import render
@@ -35,7 +48,9 @@ MEASURED = Measured(
     kept=0.3,
     decisions=10,
     outside=1,
+    analysis_version=1,
     take_sha256="01",
+    edl_sha256="23",
 )
 
 
@@ -70,7 +85,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cards" / "heard.json").write_text('{"version": 1, "song": {"content_hash": "our song"}}')
     pairs = find_pairs(folder).pairs
     work = Preparation(folder, folder / FOLDER)
-    write_manifest(folder / FOLDER, entries_of(pairs, map(work, pairs), Thresholds()))
+    write_manifest(folder / FOLDER, entries_of(folder, pairs, map(work, pairs), Thresholds()))
     return folder
 
 
@@ -118,11 +133,12 @@ def test_what_is_prepared_is_not_prepared_again_and_damage_is_healed(data: Path)
     work = Preparation(data, data / FOLDER)
     measured = work(pair)
     assert files_of(data / FOLDER) == before
-    take_file(data / FOLDER, pair.key).write_bytes(b"half")
-    assert work(pair) == measured
-    assert {name: content for name, (content, _) in files_of(data / FOLDER).items()} == {
-        name: content for name, (content, _) in before.items()
-    }
+    for damaged in (take_file(data / FOLDER, pair.key), edl_file(data / FOLDER, pair.key)):
+        damaged.write_bytes(b"half")
+        assert work(pair) == measured
+        assert {name: content for name, (content, _) in files_of(data / FOLDER).items()} == {
+            name: content for name, (content, _) in before.items()
+        }
 
 
 def test_another_content_is_prepared_only_when_asked(tmp_path: Path) -> None:
@@ -131,11 +147,58 @@ def test_another_content_is_prepared_only_when_asked(tmp_path: Path) -> None:
     work = Preparation(tmp_path, tmp_path / FOLDER)
     measured = work(pair)
     write_audio(tmp_path / pair.edit, jam(19.0, 4), RATE, encoding=DEEP, overwrite=True)
-    with pytest.raises(DataError, match="has changed since it was prepared; --overwrite"):
-        work(pair)
+    before = files_of(tmp_path)
+    assert work(pair) == Changed(
+        measured, "jam_edit.flac has changed since this pair was prepared; --overwrite prepares it again"
+    )
+    assert files_of(tmp_path) == before
     again = replace(work, overwrite=True)(pair)
     assert again.source == measured.source
     assert "not what its EDL plays" in judge(again, Thresholds())
+
+
+def test_what_has_changed_is_learned_from_as_it_was(data: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(data, tmp_path / "data"))
+    (folder / "cards" / "heard.json").write_text('{"version": 1, "song": {"content_hash": "another song"}}')
+    before = read_manifest(folder / FOLDER)
+    pairs = find_pairs(folder).pairs
+    outcomes = list(map(Preparation(folder, folder / FOLDER), pairs))
+    write_manifest(folder / FOLDER, entries_of(folder, pairs, outcomes, Thresholds()))
+    exact, heard = read_manifest(folder / FOLDER)
+    assert exact == before[0]
+    assert heard == replace(before[1], status="changed", reason=heard.reason)
+    assert heard.reason.startswith("cards/heard.json has changed")
+    assert [len(take.demonstration.actions) for take in read_prepared(folder / FOLDER)] == [
+        entry.measured.decisions for entry in before
+    ]
+    (entry,) = entries_of(folder, pairs[1:], outcomes[1:], Thresholds(confidence=1.0))
+    assert entry.status == "set aside"
+    assert "1.00 needed; cards/heard.json has changed" in entry.reason
+
+
+def test_another_version_of_the_program_leaves_a_set_as_it_is_and_does_not_read_its_analyses(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pair, _), entry = find_pairs(data).pairs, read_manifest(data / FOLDER)[0]
+    for module in (prepare, prepared):
+        monkeypatch.setattr(module, "ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
+    assert entry.measured is not None
+    before = files_of(data)
+    assert Preparation(data, data / FOLDER)(pair) == Changed(
+        entry.measured, "prepared by another version of this program; --overwrite prepares it again"
+    )
+    assert files_of(data) == before
+    with pytest.raises(DataError, match=r"of another version of this program; run .* again \(--overwrite"):
+        read_prepared(data / FOLDER).load(entry)
+
+
+def test_a_changed_pair_of_which_a_part_is_lost_is_prepared_again(data: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(data, tmp_path / "data"))
+    (pair, _) = find_pairs(folder).pairs
+    (folder / pair.files[2]).write_text((folder / pair.files[2]).read_text() + "\n")
+    take_file(folder / FOLDER, pair.key).unlink()
+    assert isinstance(Preparation(folder, folder / FOLDER)(pair), Measured)
+    assert take_file(folder / FOLDER, pair.key).is_file()
 
 
 def test_an_edit_of_which_nothing_is_found_is_set_aside_once(tmp_path: Path) -> None:
@@ -184,21 +247,29 @@ def test_new_material_in_an_edit_is_no_jump_of_the_editor(tmp_path: Path) -> Non
 )
 def test_pairs_under_a_threshold_are_set_aside_with_the_reason(measured: Measured, reason: str) -> None:
     assert (reason in judge(measured, Thresholds())) if reason else judge(measured, Thresholds()) == ""
-    (entry,) = entries_of([Pair("jam", Path("a"), Path("b"))], [measured], Thresholds())
+    (entry,) = entries_of(Path(), [Pair("jam", Path("a"), Path("b"))], [measured], Thresholds())
     assert entry.status == ("set aside" if reason else "prepared")
+
+
+@pytest.mark.parametrize("wrong", [{"coverage": 3.0}, {"confidence": -0.1}, {"coverage": float("nan")}])
+def test_thresholds_are_shares(wrong: dict[str, float]) -> None:
+    (name,) = wrong
+    with pytest.raises(DataError, match=f"least {name} .*: must be from 0 to 1"):
+        Thresholds(**wrong)
 
 
 def test_a_song_chosen_for_the_test_is_there_with_all_its_pairs() -> None:
     pairs = [Pair(str(k), Path("a"), Path("b"), test=k == 2) for k in range(4)]
     songs = ["x", "b", "b", "y"]
     outcomes = [replace(MEASURED, key=str(k), song_hash=song) for k, song in enumerate(songs)]
-    sides = [entry.split for entry in entries_of(pairs, outcomes, Thresholds())]
+    sides = [entry.split for entry in entries_of(Path(), pairs, outcomes, Thresholds())]
     assert sides == [split_of("x"), "test", "test", split_of("y")]
 
 
 def test_a_failed_pair_is_told_and_not_read(tmp_path: Path) -> None:
-    entries = list(entries_of([Pair("jam", Path("a"), Path("b"))], [DataError("a: damaged")], Thresholds()))
-    assert entries == [Entry("jam", "failed", "a: damaged")]
+    pair, failure = Pair("jam", Path("a"), Path("b")), DataError(f"{tmp_path / 'b'}: an edit of {tmp_path / 'a'}")
+    entries = list(entries_of(tmp_path, [pair], [failure], Thresholds()))
+    assert entries == [Entry("jam", "failed", "b: an edit of a")]
     write_manifest(tmp_path, entries)
     assert read_manifest(tmp_path) == entries
     assert len(read_prepared(tmp_path)) == 0
@@ -212,13 +283,13 @@ def test_a_residual_counts_what_is_missing_at_the_end() -> None:
     assert residual_db(sound, 0.9 * sound) == pytest.approx(-20.0, abs=1e-4)
 
 
-@pytest.mark.parametrize("spoil", [lambda text: text[:-20], lambda text: text.replace('"version": 1', '"version": 9')])
+@pytest.mark.parametrize("spoil", [lambda text: text[:-20], lambda text: text.replace('"version": 2', '"version": 9')])
 def test_a_manifest_that_can_not_be_read_is_told(data: Path, tmp_path: Path, spoil: Callable[[str], str]) -> None:
     with pytest.raises(DataError, match="no prepared set; `rl-editor prepare"):
         read_prepared(tmp_path)
     text = (data / FOLDER / "manifest.jsonl").read_text()
     (tmp_path / "manifest.jsonl").write_text(spoil(text))
-    with pytest.raises(DataError, match="no manifest of this version"):
+    with pytest.raises(DataError, match=r"line [12] is damaged or of another version of this program; `rl-editor prep"):
         read_prepared(tmp_path)
 
 
