@@ -1,11 +1,14 @@
 """Decoding edits into actions and replaying them: identity, joins the landing table holds, and steps a second.
 
-    python benchmarks/decode_replay.py --data ../shared/data [--takes DIR] [--most N]
+    python benchmarks/decode_replay.py --data ../shared/data [--takes DIR] [--most N] [--store DIR]
 
 Edits of the planner and random legal edits of each song in `--data`; with `--takes` the true edits of a folder that
-`rl-editor synthesize` made (`edl/*.json` beside the raws that they name), of which `--most` are read. An edit comes
-back within a beat if each of its edges does; a join that is no whole beat long may have gone. It comes back exactly
-if all its segments do, the fades by class.
+`rl-editor synthesize` made (`edl/*.json` beside the raws that they name), of which `--most` are read. `--store` keeps
+the analyses; given the folder `prepared/tracks` of takes that `rl-editor prepare` has measured, it reads those.
+
+An edit comes back within a beat if each of its edges does; a join that is no whole beat long may have gone. It comes
+back exactly if all its segments do, the fades by class. It is stable if what was replayed is decoded to the same
+actions. A join in the table is one whose landing skips what the edit does within a quarter of a beat.
 """
 
 import argparse
@@ -22,8 +25,10 @@ from report import publish
 
 from rl_editor.analysis.analyse import analyse
 from rl_editor.analysis.landings import Family, K
+from rl_editor.analysis.store import Key, Store
 from rl_editor.analysis.track import Track
 from rl_editor.audio.files import read_audio
+from rl_editor.audio.source import Source
 from rl_editor.edits.actions import (
     END,
     FADE_CLASSES,
@@ -45,7 +50,6 @@ from rl_editor.errors import RequestError
 
 _RANDOM_EDITS = 200
 _STEPS = 120
-_SAME_PLACE = 0.25  # beats by which a join may skip more or less than the edit's own and still keep the beat
 _BATCHES = (1, 64, 1024, 4096)
 _LONG = 2500  # beats
 _ROUNDING = 1e-9
@@ -58,17 +62,17 @@ class Compared:
     kind: str
     within: bool
     exact: bool
+    stable: bool
     joins: tuple[tuple[str, str], ...]
     """Direction and family of each join; `outside` where the table holds none."""
-    limping: int
-    """Joins of the table that skip a different part of a beat."""
-    begins_outside: bool
+    beginning: str
+    """With what the edit begins: the recording, a landing of row 0, or one outside."""
 
 
 def random_play(track: Track, rng: np.random.Generator) -> np.ndarray:
     """Random legal actions: KEEP nine times of ten, END after `_STEPS` or where nothing else is left."""
     tables = make_tables([track])
-    state, actions = begin(tables, torch.zeros(1, dtype=torch.int64)), []
+    state, actions = begin(tables, torch.zeros(1, dtype=torch.int64)), list[int]()
     while not state.ended:
         mask = legal(tables, state)[0].numpy()
         landings = np.flatnonzero(mask[2:]) + 2
@@ -87,12 +91,6 @@ def compare(kind: str, edl: EDL, track: Track) -> Compared:
     decoded = decode(edl, track)
     back = replay(decoded.actions, track, decoded.outside, maker=edl.maker)
     own, ours = in_beats(merged(edl), track), in_beats(back.segments, track)
-    joins = directions(edl, decoded, track)
-    limps = 0
-    if len(own) == len(ours):
-        skips = [edges[1:, 0] - edges[:-1, 1] for edges in (own, ours)]
-        in_table = np.array([family != "outside" for _, family in joins], dtype=bool)
-        limps = int((np.abs(skips[0] - skips[1]) > _SAME_PLACE)[in_table].sum())
     fades = fade_samples(track)
     by_class = all(segment.fade in fades for segment in merged(edl)[1:])
     edges = [[(s.start, s.end) for s in segments] for segments in (merged(edl), back.segments)]
@@ -101,10 +99,23 @@ def compare(kind: str, edl: EDL, track: Track) -> Compared:
         kind=kind,
         within=comes_back(ours, own),
         exact=edges[0] == edges[1] and (same_fades or not by_class),
-        joins=joins,
-        limping=limps,
-        begins_outside=bool(decoded.outside.beat[0] >= 0),
+        stable=same(decode(back, track), decoded),
+        joins=directions(edl, decoded, track),
+        beginning=beginning(decoded),
     )
+
+
+def same(ours: Decoded, theirs: Decoded) -> bool:
+    """Whether two demonstrations are one."""
+    pairs = zip((*ours[:2], *ours.outside), (*theirs[:2], *theirs.outside), strict=True)
+    return all(np.array_equal(our, their) for our, their in pairs)
+
+
+def beginning(decoded: Decoded) -> str:
+    """With what an edit begins."""
+    if decoded.outside.beat[0] >= 0:
+        return "outside"
+    return "landing" if decoded.actions[0] > END else "recording"
 
 
 def merged(edl: EDL) -> list[Segment]:
@@ -165,17 +176,31 @@ def edits_of(track: Track, n_random: int, rng: np.random.Generator) -> Iterator[
         yield "random legal play", replay(random_play(track, rng), track, maker=Maker("random"))
 
 
-def true_edits(folder: Path, most: int | None) -> Iterator[tuple[EDL, Track]]:
+def true_edits(folder: Path, most: int | None, store: Store | None) -> Iterator[tuple[EDL, Track]]:
     """True edits of takes, with the analyses of their raws."""
     for path in sorted(folder.glob("edl/*.json"))[:most]:
         edl = read(path)
-        recording = read_audio(Path(edl.source.file))
-        yield edl, analyse(recording.audio, recording.sample_rate)
+        yield edl, analysed(Path(edl.source.file), store, edl.source)
+
+
+def analysed(path: Path, store: Store | None, known: Source | None = None) -> Track:
+    """The analysis of a recording, from the store where it is there; what is `known` need not be read for that."""
+    track = store.load(Key(known)) if store and known else None
+    if track is not None:
+        return track
+    recording = read_audio(path)
+    track = store.load(Key(recording.source)) if store else None
+    if track is None:
+        track = analyse(recording.audio, recording.sample_rate, source=recording.source)
+        if store:
+            store.save(Key(recording.source), track)
+    return track
 
 
 def row(kind: str, compared: list[Compared]) -> list[object]:
     """One line of the table."""
     joins = Counter(join for each in compared for join in each.joins)
+    begins = Counter(each.beginning for each in compared)
     held = sum(count for (_, family), count in joins.items() if family != "outside")
 
     def of(direction: str) -> str:
@@ -191,11 +216,12 @@ def row(kind: str, compared: list[Compared]) -> list[object]:
         len(compared),
         f"{np.mean([each.within for each in compared]):.3f}",
         f"{np.mean([each.exact for each in compared]):.3f}",
+        f"{np.mean([each.stable for each in compared]):.3f}",
         f"{held / max(sum(joins.values()), 1):.3f} of {sum(joins.values())}",
         of("forward"),
         of("backward"),
-        f"{sum(each.limping for each in compared)} of {held}",
-        sum(each.begins_outside for each in compared),
+        f"{(len(compared) - begins['outside']) / len(compared):.3f} of {len(compared)} (recording "
+        f"{begins['recording']}, landing {begins['landing']}; outside {begins['outside']})",
     ]
 
 
@@ -235,16 +261,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--takes", type=Path)
     parser.add_argument("--most", type=int)
+    parser.add_argument("--store", type=Path)
     args = parser.parse_args()
-    rng = np.random.default_rng(0)
+    rng, store = np.random.default_rng(0), Store(args.store) if args.store else None
     compared: dict[str, list[Compared]] = {}
     songs = sorted((args.data / "music").glob("*.ogg"))
     for song in songs:
-        recording = read_audio(song)
-        track = analyse(recording.audio, recording.sample_rate)
+        track = analysed(song, store)
         for kind, edl in edits_of(track, -(-_RANDOM_EDITS // len(songs)), rng):
             compared.setdefault(kind, []).append(compare(kind, edl, track))
-    for edl, track in true_edits(args.takes, args.most) if args.takes else ():
+    for edl, track in true_edits(args.takes, args.most, store) if args.takes else ():
         compared.setdefault("true edit of a take", []).append(compare("take", edl, track))
     tables = random_tables(_LONG, rng)
     torch.manual_seed(0)
@@ -257,11 +283,11 @@ def main() -> None:
             "number",
             "within a beat",
             "exact",
+            "stable",
             "joins in the table",
             "forward",
             "backward",
-            "of these skip another part of a beat",
-            "begin outside",
+            "beginnings in row 0",
         ],
         [row(kind, each) for kind, each in compared.items()],
         f"Random legal steps a second on one recording of {_LONG} beats, {torch.get_num_threads()} thread(s): "

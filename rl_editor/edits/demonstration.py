@@ -4,6 +4,11 @@
 inverse to each other within one beat, and exact where each segment ends on a bound and starts where a landing of the
 table does. The tables are never changed by what a human did: a landing that they do not hold is *outside*, carries
 its own start, and is played as a jump.
+
+What `replay` makes of a decoded edit is decoded to the same actions again, so that one edit gives one demonstration.
+That holds for all edits whose segments last three beats or more and whose joins do not go into the first beat of the
+recording, and from the second decoding on for every edit: else the first may have to change a skip, or move an end by
+so much that a landing that skips alike is more than a beat from the edit's start but not from where it moved to.
 """
 
 from collections.abc import Sequence
@@ -38,7 +43,9 @@ from rl_editor.edits.joins import fade_at_end, fade_at_start
 from rl_editor.errors import EDLError
 
 _REACH = 1.0  # beats by which an edge may be moved
+_SAME_SKIP = 0.25  # beats more or less that a landing may skip than the join it stands for: the pulse goes on
 # beats that stand for what is worse than any sum of moved edges
+_OTHER_SKIP = 1e2
 _NOT_IN_THE_TABLE = 1e3
 _NO_JUMP = 1e6
 _NO_LANDING, _OUTSIDE = -1, -2
@@ -97,11 +104,14 @@ class _Ways(NamedTuple):
 def decode(edl: EDL, track: Track) -> Decoded:
     """The actions that come nearest to an edit.
 
-    Each end is taken to a bound and each start to a landing of that bound's row, at most a beat away, or else it
-    lands outside, exactly where the edit does. Chosen is what lands outside least often and then moves least: the sum
-    over all joins of the beats by which end and start are moved, and by which one is moved more than the other. The
-    fade class is the one nearest to the fade by ratio. Segments that go on from each other are one; gains are not
-    decoded, nor are the fades of the edit's two ends.
+    Each end is taken to a bound next to it, and one on a bound stays there. The start after it is taken to a landing
+    of that bound's row, if one is at most a beat away and skips as much as the edit within a quarter of a beat: the
+    join happens a little earlier or later in the same music. Else it lands outside, moved along with the end, so that
+    the skip is the edit's own; only where no beat would be left to play does it stay where it was. The first start is
+    taken to any landing of row 0 at most a beat away, or stays. Chosen is what lands outside least often and then
+    moves least: the sum over all joins of the beats by which end and start are moved, and by which one is moved more
+    than the other. The fade class is the one nearest to the fade by ratio. Segments that go on from each other are
+    one; gains are not decoded, nor are the fades of the edit's two ends.
 
     Args:
         edl: any edit of this recording.
@@ -171,7 +181,7 @@ def _held(track: Track) -> _Held:
 
 def _beginnings(held: _Held, start: int) -> _Ways:
     """Ways to begin at sample `start`: with the recording, at a landing of row 0, or outside."""
-    ways = _ways(held, np.array([0]), 0, start)
+    ways = _landings(held, np.array([0]), 0, start, _REACH)
     at = float(_in_beats(held.bounds, start))
     if at > _REACH:
         return ways
@@ -181,7 +191,7 @@ def _beginnings(held: _Held, start: int) -> _Ways:
 
 def _joins(held: _Held, end: int, start: int) -> _Ways:
     """Ways to leave a segment near sample `end` and go on near sample `start`."""
-    return _ways(held, _rows_near(held.bounds, end), end, start)
+    return _landings(held, _rows_near(held.bounds, end), end, start, _SAME_SKIP)
 
 
 def _endings(held: _Held, end: int) -> _Ways:
@@ -193,33 +203,56 @@ def _endings(held: _Held, end: int) -> _Ways:
 
 
 def _rows_near(bounds: IntArray, end: int) -> IntArray:
-    """Rows within reach of sample `end` at which an edit may leave off, at least one."""
+    """Rows next to sample `end` at which an edit may leave off: two, or its own if it stands on a bound."""
     at = float(_in_beats(bounds, end))
-    return np.arange(max(int(np.ceil(at - _REACH)), 1), min(int(np.floor(at + _REACH)), len(bounds) - 1) + 1)
+    return np.arange(max(int(np.floor(at)), 1), max(int(np.ceil(at)), 1) + 1)
 
 
-def _ways(held: _Held, rows: IntArray, end: int, start: int) -> _Ways:
-    """Ways to leave at one of `rows` for a landing within reach of sample `start`, or for itself, outside."""
-    bounds, wanted = held.bounds, _in_beats(held.bounds, start)
-    near = np.abs(_in_beats(bounds, held.start[rows]) - wanted) <= _REACH
+def _landings(held: _Held, rows: IntArray, end: int, start: int, same_skip: float) -> _Ways:
+    """Ways to leave at one of `rows` instead of sample `end`, and to go on at a landing instead of sample `start`.
+
+    Of the table are those within `same_skip` beats of where the start goes when it is moved along with the end;
+    outside are that place itself and, where all else fails, `start`.
+    """
+    bounds, wanted, left = held.bounds, _in_beats(held.bounds, start), _in_beats(held.bounds, end)
+    along = _moved_along(bounds, start, rows - left)
+    inside = along >= 0
+    # a place of whole samples is measured as one, for the next decoding sees no other
+    goal = np.where(inside, _in_beats(bounds, along), wanted + rows - left)
+    starts = _in_beats(bounds, held.start[rows])
+    near = (np.abs(starts - goal[:, None]) <= same_skip) & (np.abs(starts - wanted) <= _REACH)
     at, column = np.nonzero(held.landings[rows] & near)
     row = rows[at]
     table = row, column, held.beat[row, column], held.half[row, column], held.start[row, column]
-    places = _places_of(bounds, start)
-    row, place = np.repeat(rows, len(places)), np.tile(places, len(rows))
-    outside = row, np.full_like(row, _OUTSIDE), place // 2, place % 2, np.full_like(row, start)
-    row, column, beat, half, begins = (np.concatenate(pair) for pair in zip(table, outside, strict=True))
-    late_end, late_start = row - _in_beats(bounds, end), _in_beats(bounds, begins) - wanted
+    moved = _outside(bounds, rows[inside], along[inside])
+    unmoved = _outside(bounds, rows, np.full_like(rows, start))
+    row, column, beat, half, begins = (np.concatenate(each) for each in zip(table, moved, unmoved, strict=True))
+    begins_at = _in_beats(bounds, begins)
+    late_end, late_start = row - left, begins_at - wanted
     cost = np.abs(late_end) + np.abs(late_start) + np.abs(late_start - late_end)
-    cost += np.where(column == _OUTSIDE, _NOT_IN_THE_TABLE + np.abs(wanted - beat - half / 2), 0.0)
+    cost += np.where(column == _OUTSIDE, _NOT_IN_THE_TABLE + np.abs(begins_at - beat - half / 2), 0.0)
+    cost[len(row) - len(unmoved[0]) :] += _OTHER_SKIP
     cost += np.where((row > 0) & (begins == bounds[row]), _NO_JUMP, 0.0)
     return _Ways(row, column, beat, half, begins, np.maximum(np.abs(late_end), np.abs(late_start)), cost)
 
 
-def _places_of(bounds: IntArray, start: int) -> IntArray:
-    """Beats and halves, as numbers 2j + h, that a landing at sample `start` may be counted under."""
-    beat = int(np.searchsorted(bounds, start, side="right")) - 1
-    return np.arange(2 * beat, min(2 * beat + 3, 2 * (len(bounds) - 1)))
+def _moved_along(bounds: IntArray, start: int, late: DoubleArray) -> IntArray:
+    """Sample `start` moved by `late` beats and no fraction of a sample more; -1 outside the recording, (M,)."""
+    goal = _in_beats(bounds, start) + late
+    along = start + np.trunc(np.interp(goal, np.arange(len(bounds)), bounds) - start).astype(np.int64)
+    return np.where((goal >= 0) & (along < bounds[-1]), along, -1)
+
+
+def _outside(bounds: IntArray, rows: IntArray, starts: IntArray) -> tuple[IntArray, ...]:
+    """Ways to leave at each of `rows` for its own one of `starts`: row, column, beat, half and start, (M,) each.
+
+    A landing may be counted under the beat or the half of one that it stands in, or under what follows.
+    """
+    beats = np.searchsorted(bounds, starts, side="right") - 1
+    places = 2 * beats[:, None] + np.arange(3)
+    at, _ = np.nonzero(places < 2 * (len(bounds) - 1))
+    place = places[places < 2 * (len(bounds) - 1)]
+    return rows[at], np.full_like(place, _OUTSIDE), place // 2, place % 2, starts[at]
 
 
 def _in_beats(bounds: IntArray, at: int | IntArray) -> DoubleArray:
