@@ -20,6 +20,7 @@ from rl_editor.progress import Report, ignore
 
 _SHORTEST_S = 0.5
 _SHORTEST_HOLE_S = 0.1
+_ROUNDS = 4  # a stretch wins back what its copies hold a neighbour at a time
 _HOLE_S = 0.02  # shorter gaps between segments are rounding, not sound
 
 
@@ -61,14 +62,18 @@ def recover(
     report("aligning", 0.6)
     # a stretch may have been taken for another much like it, and the coarse path may have missed one
     again, _ = propose(here, there, _in_holes(stretches, here.shape[1], hop, timbres), hop)
-    stretches = refine(here, there, [*_found_and_alike(stretches, there, timbre_there, hop), *again])
+    for _ in range(_ROUNDS):
+        before = stretches
+        stretches = refine(here, there, [*_found_and_alike(stretches, there, timbre_there, hop), *again])
+        if len(stretches) == len(before):
+            break
     report("aligning", 1.0)
     others: dict[Stretch, list[float]] = {}
-    before = 0.0
+    left = 0.0
     for number, stretch in enumerate(stretches):
         equal = _equals(stretch, there, timbre_there, hop)
-        chosen, rest = _in_source_order(stretch, equal, before)
-        others[chosen], before = rest, chosen.offset
+        chosen, rest = _in_source_order(stretch, equal, left)
+        others[chosen], left = rest, chosen.offset
         report("looking for repeats", (number + 1) / len(stretches))
     ordered = merged(list(others))
     alternatives = [others[each] if each in others else _equals(each, there, timbre_there, hop) for each in ordered]
@@ -88,14 +93,17 @@ def _in_holes(stretches: Sequence[Stretch], n: int, hop: int, timbres: tuple[Arr
 
 
 def _found_and_alike(stretches: Sequence[Stretch], raw: Array, timbre: Array, hop: int) -> list[Offset]:
-    places, spans = [], []
-    for stretch in stretches:
+    """What was found and what is alike, to be tried also where its neighbours are: they may be its copies."""
+    places, lengths, spans = [], [], []
+    for k, stretch in enumerate(stretches):
         start, length = stretch.start + stretch.offset, stretch.end - stretch.start
-        here = [start, *alike(raw, timbre, hop, start, length)]
-        places += [place - stretch.start for place in here]
-        spans += [(stretch.start, stretch.end)] * len(here)
+        around = stretches[max(k - 1, 0)].start, stretches[min(k + 1, len(stretches) - 1)].end
+        for place in [start, *alike(raw, timbre, hop, start, length)]:
+            places.append(place - stretch.start)
+            lengths.append(length)
+            spans.append(around)
     # the longer a stretch, the better its offset is known
-    return distinct(np.array(places), np.array([end - start for start, end in spans], dtype=np.float64), spans)
+    return distinct(np.array(places), np.array(lengths, dtype=np.float64), spans)
 
 
 def _equals(stretch: Stretch, raw: Array, timbre: Array, hop: int) -> list[float]:
