@@ -153,6 +153,8 @@ def _along_diagonals(distance: Array, inside: BoolArray, n_rows: int, offsets: r
     total = np.zeros((n_rows, n_beats), dtype=np.float32)
     count = np.zeros((n_rows, n_beats), dtype=np.float32)
     for k, offset in enumerate(offsets):
+        if abs(offset) >= n_beats:
+            continue
         into = slice(max(0, -offset), n_beats - max(0, offset))
         out_of = slice(max(0, offset), n_beats - max(0, -offset))
         total[:, into] += distance[k : k + n_rows, out_of]

@@ -39,6 +39,16 @@ def test_nothing_begins_where_nothing_is_repeated() -> None:
     assert len(found(measure()).beat) == 0
 
 
+@pytest.mark.parametrize("n_beats", [1, 2, 3, 7, 9])
+def test_a_recording_of_a_few_beats_has_entries_or_none(n_beats: int) -> None:
+    values = np.random.default_rng(0).standard_normal((n_beats * QUARTERS, sum(GROUPS.values()))).astype(np.float32)
+    names = tuple(name for name, count in GROUPS.items() for _ in range(count))
+    heard = continuation(BeatFeatures(values, names), np.ones(n_beats, dtype=bool))
+    entries = find_entries(heard, np.ones(n_beats, dtype=bool), np.ones(n_beats + 1, dtype=np.float32))
+    assert entries.cost.shape == (n_beats + 1, len(entries.beat))
+    assert (entries.beat < n_beats).all()
+
+
 def test_a_part_is_an_entry_without_a_copy() -> None:
     boundary = np.zeros(B + 1, dtype=np.float32)
     boundary[[40, 77]] = (1.0, 0.2)
