@@ -7,6 +7,7 @@ import numpy as np
 
 from rl_editor.analysis.beat_tracker import Beats, Tracked
 from rl_editor.arrays import DoubleArray
+from rl_editor.clock import clock
 
 _IN_DOUBT = 0.7
 """Log-odds below which the chosen reading is no safe choice: 2 to 1.
@@ -29,7 +30,9 @@ def beat_doubts(beats: Beats) -> tuple[str, ...]:
         beats: as tracked.
     """
     found = [(start_s, f"{what}, {_from_to(start_s, end_s)}") for start_s, end_s, what in _readings(beats.stretches)]
-    found += [(at_s, f"the beat jumps by {share:.0%} of its length at {_clock(at_s)}") for at_s, share in jumps(beats)]
+    found += [
+        (at_s, f"the beat jumps by {share:.0%} of its length at {clock(round(at_s))}") for at_s, share in jumps(beats)
+    ]
     return tuple(line for _, line in sorted(found, key=lambda doubt: doubt[0]))
 
 
@@ -88,9 +91,4 @@ def _usual(intervals: DoubleArray) -> DoubleArray:
 
 
 def _from_to(start_s: float, end_s: float) -> str:
-    return f"{_clock(start_s)} to {_clock(end_s)}"
-
-
-def _clock(at_s: float) -> str:
-    minutes, seconds = divmod(round(at_s), 60)
-    return f"{minutes}:{seconds:02d}"
+    return f"{clock(round(start_s))} to {clock(round(end_s))}"

@@ -22,7 +22,8 @@ _SAME = 0.5
 _NEAR = 16  # beats within which a copy says nothing: a figure that goes on is like itself
 _MODELS = 8  # places led up to alike from which is learned what should follow
 _COPIES = 6
-_PART = 0.3  # boundary strength of a bound that may begin a part
+PART = 0.3
+"""Boundary strength over which a bound may begin a part."""
 _MOST = 400
 _BLOCK = 512
 
@@ -66,7 +67,7 @@ def find_entries(measure: Continuation, is_music: BoolArray, boundary: Array) ->
         gain = np.clip(np.minimum(before, 1.0) - np.minimum(after, 1.0), 0.0, 1.0)
         strength[inside] = _mean_of_six(np.where(copies, gain, 0.0))
     peaks = (strength > 0) & (strength >= maximum_filter1d(strength, 5))
-    beat = np.flatnonzero(peaks | ((boundary[:-1] > _PART) & is_music))
+    beat = np.flatnonzero(peaks | ((boundary[:-1] > PART) & is_music))
     nearby = maximum_filter1d(boundary, 3)[:-1]
     beat = np.sort(beat[np.argsort(-strength[beat] - nearby[beat], kind="stable")[:_MOST]])
     return Entries(beat, strength[beat], nearby[beat], _costs(measure, models, led, beat))
@@ -81,6 +82,7 @@ def _mean_of_six(gain: Array) -> Array:
 def _costs(measure: Continuation, models: IntArray, led: Array, beat: IntArray) -> Array:
     """The less alike of the two: what leads to a model, or what follows it; by the best of the models, (B+1, E)."""
     follows = np.full((measure.n_beats + 1, len(beat)), np.inf, dtype=np.float32)
+    # measured a second time, since all beats with all beats would not fit for an hour of music
     for first in range(0, measure.n_beats, _BLOCK):
         last = min(first + _BLOCK, measure.n_beats)
         follows[first:last] = measure.diagonals(first, last, _FOLLOWS)[:, beat]

@@ -15,7 +15,7 @@ from scipy.ndimage import minimum_filter1d
 
 from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.alignment import align
-from rl_editor.analysis.entries import Entries
+from rl_editor.analysis.entries import PART, Entries
 from rl_editor.analysis.seams import CONTINUATION_TERMS, SEAM_TERMS, TERM_WEIGHTS, Continuation, Step
 from rl_editor.arrays import Array, BoolArray, IntArray, SmallIntArray
 
@@ -214,7 +214,7 @@ def boundary_score(step: Array, leaving: Array, arriving: Array) -> Array:
 
 def _parts(boundary: Array, is_music: BoolArray) -> IntArray:
     """Beats that begin a part, the strongest ones, ascending."""
-    starts = np.flatnonzero((boundary[:-1] > 0.3) & is_music)
+    starts = np.flatnonzero((boundary[:-1] > PART) & is_music)
     strongest = np.argsort(-boundary[starts], kind="stable")[:_MOST_PARTS]
     return np.sort(starts[strongest])
 

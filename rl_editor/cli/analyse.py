@@ -98,7 +98,7 @@ class Summary:
 
     def text(self) -> str:
         """`jam.wav: 58:10, 121.4 bpm, A minor, 1702 bars, 87 % music; not known: voice`, and a line for each doubt."""
-        from rl_editor.edits.request import clock
+        from rl_editor.clock import clock
 
         facts = [clock(self.duration_s), f"{self.tempo_bpm:.1f} bpm", *([self.key] if self.key else [])]
         facts += [f"{self.bars} bars", f"{self.music_share:.0%} music".replace("%", " %")]

@@ -75,7 +75,7 @@ def _human(path: Path, raw: "Recording", report: Report) -> "EDL":
 
 def _told(name: str, verdict: "Verdict", *, quiet: bool) -> str:
     """The verdict, the components and the doubtful joins, one a line."""
-    from rl_editor.edits.request import clock
+    from rl_editor.clock import clock
 
     lines = [f"{name}: {verdict.verdict:.3f}"]
     if not quiet:

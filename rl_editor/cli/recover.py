@@ -66,8 +66,8 @@ def run(args: "Namespace") -> int:
 
 
 def _tell(found: "Recovery", edit: Path, output: Path, args: "Namespace") -> None:
+    from rl_editor.clock import clock
     from rl_editor.edits.recovery.recovered import to_json
-    from rl_editor.edits.request import clock
 
     if args.json:
         sys.stdout.write(to_json(found))

@@ -34,9 +34,9 @@ def parser() -> CommandParser:
 def run(args: "Namespace") -> int:
     """Render each source."""
     from rl_editor.audio.files import read_audio, write_audio
+    from rl_editor.clock import clock
     from rl_editor.edits import edl as edls
     from rl_editor.edits.render import render
-    from rl_editor.edits.request import clock
 
     edl = edls.read(Path(args.edl))
     sources = [Path(source) for source in args.source] or [Path(edl.source.file)]

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from rl_editor.analysis.track import Track
+from rl_editor.clock import clock
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.joins import DOUBTFUL, describe
-from rl_editor.edits.request import clock
 
 
 def headline(edl: EDL, written: str | None, gain_db: float) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import IntArray
+from rl_editor.clock import clock
 from rl_editor.edits import content
 from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.joins import fade_at_end, fade_at_start
-from rl_editor.edits.request import EditRequest, clock
+from rl_editor.edits.request import EditRequest
 from rl_editor.errors import RequestError
 
 _BLOCK = 4  # beats that `random` and `loudest` choose at once

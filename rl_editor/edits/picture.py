@@ -15,10 +15,10 @@ from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array
 from rl_editor.audio.cue_marks import Mark
+from rl_editor.clock import clock
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.joins import Join, describe
 from rl_editor.edits.render import positions
-from rl_editor.edits.request import clock
 
 _COLUMNS = 2400
 _DEAD_COLOURS = {

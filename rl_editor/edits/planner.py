@@ -14,13 +14,14 @@ import numpy as np
 from rl_editor.analysis.landings import Family
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array
+from rl_editor.clock import clock
 from rl_editor.edits import content
 from rl_editor.edits.crossings import Landings, landings_of
 from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
 from rl_editor.edits.joins import fade_at_end, fade_at_start, join_fade
 from rl_editor.edits.length import difference, exactly, played_beats
-from rl_editor.edits.request import EditRequest, clock
+from rl_editor.edits.request import EditRequest
 from rl_editor.edits.search import Graph, Search, search
 from rl_editor.edits.wishes import Wishes, resolve
 from rl_editor.errors import RequestError

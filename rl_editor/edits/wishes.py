@@ -7,7 +7,8 @@ import numpy as np
 
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import BoolArray
-from rl_editor.edits.request import EditRequest, clock
+from rl_editor.clock import clock
+from rl_editor.edits.request import EditRequest
 from rl_editor.errors import RequestError
 
 

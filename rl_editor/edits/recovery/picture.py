@@ -6,8 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from rl_editor.clock import clock
 from rl_editor.edits.recovery.recovered import Recovery
-from rl_editor.edits.request import clock
 
 _SURE = 0.9
 _COLOURS = {True: "#31688e", False: "#c77c11"}
