@@ -14,6 +14,7 @@ from rl_editor.analysis.spectra import HOP, RATE
 from rl_editor.arrays import Array, DoubleArray, IntArray
 
 _NO_PULSE_BPM = 120.0
+_FASTEST_S = 0.1  # no grid goes on faster than 600 bpm, however close together two beats were marked
 _ATTACK_SEARCH_S = 0.06
 _BEFORE_ATTACK_S = 0.010  # from the steepest rise back to the lowest level before it
 _STEP = 44  # samples at RATE: an envelope of 2 ms
@@ -92,7 +93,7 @@ def tile(times_s: DoubleArray, *, n_samples: int, sample_rate: int) -> IntArray:
     if len(times_s) < 2:
         times_s = np.arange(60.0 / _NO_PULSE_BPM, end_s, 60.0 / _NO_PULSE_BPM)
     intervals = np.diff(times_s)
-    typical = float(np.median(intervals)) if len(intervals) else end_s
+    typical = max(float(np.median(intervals)), _FASTEST_S) if len(intervals) else end_s
     pieces = [_steps(0.0, times_s[0], _near(intervals[:8], typical), backwards=True)]
     for beat, interval in zip(times_s[:-1], intervals, strict=True):
         pieces.append(beat + interval * np.arange(parts := max(1, round(interval / typical))) / parts)
@@ -135,7 +136,7 @@ def pulse_confidence(strength: Array, bounds_s: DoubleArray) -> Array:
 
 
 def _near(intervals: DoubleArray, typical: float) -> float:
-    return float(np.median(intervals)) if len(intervals) else typical
+    return max(float(np.median(intervals)), _FASTEST_S) if len(intervals) else typical
 
 
 def _steps(start_s: float, end_s: float, step_s: float, *, backwards: bool) -> DoubleArray:

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rl_editor.analysis.analyse import analyse
@@ -26,6 +26,8 @@ def hits(times_s: np.ndarray, length_s: float, rate: int = RATE) -> np.ndarray:
     st.lists(st.floats(0.01, 59.0), max_size=40, unique=True),
     st.integers(2 * 8000, 60 * 8000),
 )
+@example([0.01, 0.010000000000000002], 16000)
+@example([0.5, 0.5 + 1e-9, 40.0], 480000)
 def test_bounds_tile_any_recording(times: list[float], n_samples: int) -> None:
     bounds = tile(np.sort(np.array(times, dtype=np.float64)), n_samples=n_samples, sample_rate=8000)
     assert bounds[0] == 0
