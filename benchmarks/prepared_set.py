@@ -1,8 +1,9 @@
 """`synthesize` and `prepare` as whole processes: time and size, and whether a run that was killed ends with the same.
 
-    python benchmarks/prepared_set.py --data ../shared/data --fetched CACHE [--songs 30 --takes 3] [--jobs 2]
+    python benchmarks/prepared_set.py --data ../shared/data --fetched CACHE [--songs 30 --takes 3] [--keep DIR]
 
-Songs: the sound files of DATA/music, then those below each folder of --fetched, by name, the first N that differ.
+Songs: the sound files of DATA/music, then those below each folder of --fetched, by name, the first N that differ. With
+--keep the whole set stays in that folder, for other benchmarks.
 """
 
 import argparse
@@ -80,11 +81,13 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=4)
     parser.add_argument("--takes", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     songs = [str(path) for path in find_songs([args.data / "music", *args.fetched], args.songs)]
     n_takes = args.songs * args.takes
     with tempfile.TemporaryDirectory() as scratch:
         whole, broken, store = (Path(scratch) / name for name in ("whole", "broken", "store"))
+        whole = args.keep or whole
         common = ["--jobs", str(args.jobs), "--quiet"]
 
         def synthesize(folder: Path) -> list[str]:

@@ -1,10 +1,11 @@
 """The landing table: for each playhead the K places worth going on from.
 
 Row p serves the playhead before beat p; its columns are 8 *continuation* landings (the next beats sound like what
-would have come), 4 *boundary* (the start of a part) and 4 *gap* (over silence, talk, a false start), each family best
-first. Columns that a row has no use for, such as those of the gaps within music, hold the entries that suit its
-playhead best, as more boundaries. Row 0 holds K places to begin. The natural landing (p, no half) is the action KEEP
-and never in the table. Built in blocks of rows, so that an hour of music fits.
+would have come), 4 *boundary* (the start of a part), 4 *gap* (over silence, talk, a false start), each family best
+first, and 16 *entries*, which are boundaries too: where something begins that may be meant to follow here. They also
+stand in the columns that a row has no use for, such as those of the gaps within music. Row 0 holds K places to begin.
+The natural landing (p, no half) is the action KEEP and never in the table. Built in blocks of rows, so that an hour of
+music fits.
 """
 
 from dataclasses import dataclass
@@ -22,12 +23,11 @@ from rl_editor.arrays import Array, BoolArray, IntArray, SmallIntArray
 CONTINUATION_COLUMNS = slice(0, 8)
 BOUNDARY_COLUMNS = slice(8, 12)
 GAP_COLUMNS = slice(12, 16)
-K = 16
+K = 32
 _EACH_WAY = 3  # continuations kept forward and backward, where there are any
 _BLOCK = 512
+_DOUBTFUL = 0.6  # continuation above which two places are not alike enough to be laid on each other
 _MOST_PARTS = 96
-# natural units that an entry may be less like what should follow for being a sure one, and for beginning a part
-_STRENGTH, _BEGINS = 0.5, 0.3
 _NONE = np.iinfo(np.int64).max
 
 
@@ -39,7 +39,9 @@ class Family(IntEnum):
     GAP = 2
 
 
-FAMILY_OF_COLUMN = np.repeat([Family.CONTINUATION, Family.BOUNDARY, Family.GAP], [8, 4, 4]).astype(np.int8)
+FAMILY_OF_COLUMN = np.repeat(
+    [Family.CONTINUATION, Family.BOUNDARY, Family.GAP, Family.BOUNDARY], [8, 4, 4, K - 16]
+).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +62,10 @@ class LandingTable:
     """Seam score, (B+1, K): continuation, with what it jumps in level beyond 1, or for the other families
     `boundary_score`; in row 0 how weak a beginning it is."""
     lag: IntArray
-    """Samples of the source by which the landing is moved so that the two places fit, (B+1, K)."""
+    """Samples of the source by which the landing is moved so that the two places fit, (B+1, K); 0 where they are not
+    alike."""
     correlation: Array
-    """Of the sound within 100 ms, after the lag, (B+1, K)."""
+    """Of the sound within 100 ms, after the lag, (B+1, K); 0 where the two places are not alike."""
     seam: Array
     """Seam vectors, (B+1, K, C), columns `SEAM_TERMS`."""
 
@@ -131,15 +134,17 @@ def _fill(places: IntArray, entries: Entries) -> None:
     """Put into the empty columns of each row the entries that suit it best, in place."""
     if len(entries.beat) == 0:
         return
-    wanted = np.minimum(entries.cost, 2.0) - _STRENGTH * entries.strength - _BEGINS * entries.boundary
+    place = np.repeat(2 * entries.beat, 2)
+    place[1::2] += 1
     for playhead, row in enumerate(places):
         empty = np.flatnonzero(row == _NONE)
-        held = np.append(row[row != _NONE] // 2, playhead)
-        # a landing a beat beside another one is the same place
-        own = (np.abs(entries.beat[:, None] - held) <= 1).any(axis=1)
-        order = np.argsort(np.where(own, np.inf, wanted[playhead]), kind="stable")[: len(empty)]
+        held = row[row != _NONE]
+        # a landing a whole beat beside another one is the same place, and so is one beside the playhead
+        distance = np.abs(place[:, None] - held)
+        own = ((distance == 0) | (distance == 2)).any(axis=1) | (np.abs(place - 2 * playhead) <= 3)
+        order = np.argsort(np.where(own, np.inf, entries.cost[playhead]), kind="stable")[: len(empty)]
         order = order[~own[order]]
-        row[empty[: len(order)]] = 2 * entries.beat[order]
+        row[empty[: len(order)]] = place[order]
 
 
 def _best_continuations(costs: Array, first: int, open_places: BoolArray) -> IntArray:
@@ -282,14 +287,16 @@ def _measure(
         terms = continuation.terms(row[block], beat[block], half[block])
         steps = step.terms(2 * row[block], place[block])
         seam[row[block], column[block]] = np.concatenate([terms, steps], axis=1)
+    # nothing is heard before a beginning that could be compared
+    seam[0] = 1.0
+    measured = seam[..., : len(CONTINUATION_TERMS)] @ np.array(TERM_WEIGHTS, dtype=np.float32)
+    fits = measured[row, column] < _DOUBTFUL
+    row, column, beat, half = row[fits], column[fits], beat[fits], half[fits]
     here_s = bounds[row] / sample_rate
     there_s = (bounds[beat] + half * ((bounds[beat + 1] - bounds[beat]) // 2)) / sample_rate
     lag_s, correlation = align(mono, mono_rate, here_s, there_s)
-    begins = row == 0  # nothing is heard before a beginning that could be compared or aligned
-    lag[row, column] = np.where(begins, 0, np.round(lag_s * sample_rate))
-    r[row, column] = np.where(begins, 0.0, correlation)
-    seam[0] = 1.0
-    measured = seam[..., : len(CONTINUATION_TERMS)] @ np.array(TERM_WEIGHTS, dtype=np.float32)
+    lag[row, column] = np.round(lag_s * sample_rate)
+    r[row, column] = correlation
     steps = seam[..., len(CONTINUATION_TERMS) :].mean(axis=2)
     beats = np.where(places != _NONE, places // 2, -1)
     broken = boundary_score(steps, boundary[:, None], boundary[np.maximum(beats, 0)])

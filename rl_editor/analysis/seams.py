@@ -44,32 +44,28 @@ class Continuation:
 
         Infinite where fewer than two beats can be compared.
         """
-        rows = np.arange(first + _OFFSETS[0], last + _OFFSETS[-1])
-        inside = (rows >= 0) & (rows < self.n_beats)
         output = np.empty((last - first, 2 * self.n_beats), dtype=np.float32)
         for half in (0, 1):
-            distance = np.zeros((len(rows), self.n_beats), dtype=np.float32)
-            for weight, shifts in zip(TERM_WEIGHTS, self.vectors, strict=True):
-                distance[inside] += weight * _distances(shifts[0][rows[inside]], shifts[half])
-            output[:, half::2] = _along_diagonals(distance, inside, last - first, _OFFSETS)
+            output[:, half::2] = self.diagonals(first, last, _OFFSETS, half=half)
         return output
 
-    def diagonals(self, first: int, last: int, offsets: range) -> Array:
+    def diagonals(self, first: int, last: int, offsets: range, *, half: int = 0) -> Array:
         """Mean distance of beats p + o from beats j + o over `offsets`, for playheads p of [first, last) and all j.
 
-        (last - first, B), natural units; infinite where fewer than two beats can be compared.
+        (last - first, B), natural units; infinite where fewer than two beats can be compared. With `half` = 1 from
+        beats that begin half a beat after j + o.
         """
         rows = np.arange(first + offsets[0], last + offsets[-1])
         inside = (rows >= 0) & (rows < self.n_beats)
         distance = np.zeros((len(rows), self.n_beats), dtype=np.float32)
-        distance[inside] = self.distances(rows[inside], np.arange(self.n_beats))
+        distance[inside] = self.distances(rows[inside], np.arange(self.n_beats), half=half)
         return _along_diagonals(distance, inside, last - first, offsets)
 
-    def distances(self, here: IntArray, there: IntArray) -> Array:
+    def distances(self, here: IntArray, there: IntArray, *, half: int = 0) -> Array:
         """Distance of each of the beats `here` from each of `there`, (len(here), len(there)), natural units."""
         total = np.zeros((len(here), len(there)), dtype=np.float32)
-        for weight, (plain, _) in zip(TERM_WEIGHTS, self.vectors, strict=True):
-            total += weight * _distances(plain[here], plain[there])
+        for weight, shifts in zip(TERM_WEIGHTS, self.vectors, strict=True):
+            total += weight * _distances(shifts[0][here], shifts[half][there])
         return total
 
     def pairs(self, here: IntArray, there: IntArray) -> Array:

@@ -27,7 +27,7 @@ from rl_editor.atomic import replacing
 from rl_editor.audio.source import Source
 from rl_editor.errors import EditorError, TrackError
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """Raise it with every change by which any value of any recording's Track comes out differently.
 
 Fields that are added, removed or of another type are noticed without."""
