@@ -6,7 +6,8 @@
     ├── EDLError          an edit decision list that is malformed or fits no source
     ├── RequestError      a request no edit of this recording can meet
     ├── CheckpointError   weights that are missing, damaged or of another kind
-    └── DataError         training data that can't be used
+    ├── DataError         training data that can't be used
+    └── EnvError          an environment that is misused, or does not keep the contract
 
 A message says what, its value, and what would be right: `song.wav: 0.4 s long; analysis needs at least 2 s`.
 Errors are caught in one place, `rl_editor.cli.main`.
@@ -39,3 +40,7 @@ class CheckpointError(EditorError):
 
 class DataError(EditorError):
     """Training data can't be used."""
+
+
+class EnvError(EditorError):
+    """An environment is misused, or does not keep the contract."""

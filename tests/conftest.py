@@ -41,6 +41,8 @@ def random_landings(rng: np.random.Generator, n_beats: int, share: float) -> Lan
     half[0], beat[0, beat[0] == 0] = 0, -1
     family = np.broadcast_to(FAMILY_OF_COLUMN, shape).copy()
     family[0] = Family.BOUNDARY
+    lag = rng.integers(-12, 13, shape)
+    lag[0] = 0
     return LandingTable(
         beat=beat,
         half=half,
@@ -48,7 +50,7 @@ def random_landings(rng: np.random.Generator, n_beats: int, share: float) -> Lan
         continuation=rng.random(shape, dtype=np.float32),
         step=rng.random(shape, dtype=np.float32),
         score=rng.random(shape, dtype=np.float32),
-        lag=rng.integers(-12, 13, shape),
+        lag=lag,
         correlation=rng.random(shape, dtype=np.float32),
         seam=rng.random((*shape, len(SEAM_TERMS)), dtype=np.float32),
     )

@@ -218,7 +218,11 @@ def legal(tables: Tables, state: State) -> Tensor:
 
 def kinds(tables: Tables, state: State) -> Tensor:
     """Kind of each landing in the playhead's row, (N, K) int64 of `Kind`; -1 where there is none."""
-    beat = tables.beat.flatten(0, 1)[_rows(tables, state)]
+    return kinds_of(state, tables.beat.flatten(0, 1)[_rows(tables, state)])
+
+
+def kinds_of(state: State, beat: Tensor) -> Tensor:
+    """Kind of landings on `beat`, (N, K) int64 of `Kind`; -1 where that is below 0."""
     played = state.plays.gather(1, beat.clamp(min=0)) > 0
     kind = torch.where(beat < state.furthest[:, None], Kind.REORDER, Kind.CUT)
     kind = torch.where(played, Kind.LOOP, kind)

@@ -1,50 +1,28 @@
 """What may be played after what in a track, and what it is worth: the planner's problem as a graph.
 
-Worth is counted in seconds of good music. A beat is worth its length times (2 content - 1), so that without a target
-an edit keeps what is better than not playing it. A join costs what a listener would give up to avoid it; beginning
-with a beginning and ending with an ending are worth something; playing again what was played costs something.
-
 Locks hold whatever else happens: an edit begins before the first, ends after the last, and no landing skips one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray
-from rl_editor.edits.crossings import Landings, level_steps_db
+from rl_editor.edits.crossings import Landings
 from rl_editor.edits.search import Edges, Graph
 from rl_editor.edits.wishes import Wishes
-
-_BAR = 4  # beats
+from rl_editor.edits.worth import Prices, beginnings, endings, join_price, worth_until
 
 
 @dataclass(frozen=True)
 class PlannerConfig:
-    """What the planner trades against what."""
+    """How the planner plans, and at which prices."""
 
-    join_s: float = 1.0
-    """Seconds of good music that a perfect join costs."""
-    seam_s: float = 8.0
-    """Seconds of good music that a join of seam score 1 costs on top; grows with the square of the score."""
-    level_s: float = 2.0
-    """Seconds of good music that each dB costs by which the level jumps more than `jump_db` while music plays."""
-    jump_db: float = 6.0
-    """Step of level that goes for a change of part; what is more is heard as a fault."""
-    off_phase: float = 0.25
-    """Seam score added where a landing changes the position in the bar."""
-    beginning_s: float = 8.0
-    """Seconds of good music that beginning where music begins is worth."""
-    ending_s: float = 8.0
-    """Seconds of good music that ending where music ends is worth."""
-    repeat: float = 0.6
-    """Share of its length that a repeated stretch costs."""
+    prices: Prices = field(default_factory=Prices)
+    """What is traded against what."""
     shortest_run: int = 16
     """Beats played at least between two joins; halved until an edit is found."""
-    nearness: float = 0.2
-    """Seconds of good music that a second away from the target costs."""
     grid_s: float = 0.1
     """Seconds a unit of the search; lengths are counted in samples afterwards."""
 
@@ -90,18 +68,18 @@ def build_graph(
         surcharge: seconds of good music that each landing costs on top, (N,).
     """
     times = np.round(track.bounds / rules.unit).astype(np.int64)
-    worth = np.concatenate([[0.0], np.cumsum(_worth(track, score))])
+    worth, prices = worth_until(track, score), config.prices
     return Graph(
         keep_units=np.diff(times),
         keep_value=np.where(wishes.banned | (np.arange(track.n_beats) == rules.turn), -np.inf, np.diff(worth)),
-        starts=_start_edges(track, worth, times, config, wishes, rules),
-        jumps=_jump_edges(track, landings, worth, times, config, wishes, rules, surcharge),
-        end_value=_end_value(track, config, wishes, rules),
+        starts=_start_edges(track, worth, times, prices, wishes, rules),
+        jumps=_jump_edges(track, landings, worth, times, prices, wishes, rules, surcharge),
+        end_value=_end_value(track, prices, wishes, rules),
     )
 
 
 def _start_edges(
-    track: Track, worth: DoubleArray, times: IntArray, config: PlannerConfig, wishes: Wishes, rules: Rules
+    track: Track, worth: DoubleArray, times: IntArray, prices: Prices, wishes: Wishes, rules: Rules
 ) -> Edges:
     if rules.turn is not None:
         beats = np.array([rules.turn])
@@ -119,12 +97,11 @@ def _start_edges(
     beats, destination = beats[allowed], destination[allowed]
     clear = ~_touches(wishes.banned, beats, destination)
     beats, destination = beats[clear], destination[clear]
-    begins = np.where(_edges_of_music(track) > 0, 1.0, 0.5 * track.boundary - 0.5)[beats]
     return Edges(
         source=np.full(len(beats), -1),
         destination=destination,
         units=np.maximum(times[destination] - times[beats], 1),
-        value=worth[destination] - worth[beats] + config.beginning_s * begins,
+        value=worth[destination] - worth[beats] + prices.beginning_s * beginnings(track)[beats],
         label=beats,
     )
 
@@ -134,7 +111,7 @@ def _jump_edges(
     landings: Landings,
     worth: DoubleArray,
     times: IntArray,
-    config: PlannerConfig,
+    prices: Prices,
     wishes: Wishes,
     rules: Rules,
     surcharge: Array | None,
@@ -142,19 +119,15 @@ def _jump_edges(
     usable = _usable(track, landings, wishes, rules)
     leave, beat, half, start, _, score, _ = landings.at(usable)
     arrive = beat + np.maximum(rules.shortest_run, half)
-    off_phase = (track.bar_position[beat] != np.append(track.bar_position, 0)[leave]) | (half == 1)
-    seam = (score + config.off_phase * off_phase).astype(np.float64)
     repeated_s = np.maximum(track.bounds[leave] - start, 0) / track.source.sample_rate
-    price = config.join_s + config.seam_s * seam**2 + config.repeat * repeated_s
-    price += config.level_s * _too_loud_db(track, leave, beat, config.jump_db)
+    price = join_price(track, leave, beat, half, score, prices) + prices.repeat * repeated_s
     if surcharge is not None:
         price += surcharge[usable]
-    skipped = half * 0.5 * (worth[beat + 1] - worth[beat])
     return Edges(
         source=leave,
         destination=arrive,
         units=np.maximum(times[arrive] - np.round(start / rules.unit).astype(np.int64), 1),
-        value=worth[arrive] - worth[beat] - skipped - price,
+        value=worth[arrive] - np.interp(start, track.bounds, worth) - price,
         label=usable,
     )
 
@@ -176,8 +149,8 @@ def _usable(track: Track, landings: Landings, wishes: Wishes, rules: Rules) -> I
     return np.flatnonzero(usable)
 
 
-def _end_value(track: Track, config: PlannerConfig, wishes: Wishes, rules: Rules) -> DoubleArray:
-    value = config.ending_s * np.where(_edges_of_music(track) < 0, 1.0, 0.5 * track.boundary - 0.5)
+def _end_value(track: Track, prices: Prices, wishes: Wishes, rules: Rules) -> DoubleArray:
+    value = prices.ending_s * endings(track)
     bound = np.arange(track.n_beats + 1)
     if rules.early_end:
         value[-1] = -np.inf
@@ -186,27 +159,6 @@ def _end_value(track: Track, config: PlannerConfig, wishes: Wishes, rules: Rules
     if wishes.last_locked is not None:
         value[bound <= wishes.last_locked] = -np.inf
     return value
-
-
-def _worth(track: Track, score: Array) -> DoubleArray:
-    """Seconds of good music each beat is worth, (B,)."""
-    length_s = np.diff(track.bounds) / track.source.sample_rate
-    return length_s * (2.0 * score.astype(np.float64) - 1.0)
-
-
-def _too_loud_db(track: Track, leave: IntArray, beat: IntArray, jump_db: float) -> DoubleArray:
-    """By how much the level jumps more than `jump_db` at each landing, (N,), dB; 0 where the music was over anyway."""
-    broken_off = track.is_music[leave - 1] & (_edges_of_music(track)[leave] >= 0)
-    return np.where(broken_off, np.maximum(level_steps_db(track, leave, beat) - jump_db, 0.0), 0.0)
-
-
-def _edges_of_music(track: Track) -> IntArray:
-    """1 at bounds where music begins, -1 where it ends, (B+1,); a rest shorter than a bar is neither."""
-    playing = track.is_music.astype(np.int8)
-    for first, last in runs(track.activity, Activity.SILENCE):
-        if last - first < _BAR and playing[first - 1 : first].any() and playing[last : last + 1].any():
-            playing[first:last] = 1
-    return np.diff(playing, prepend=0, append=0).astype(np.int64)
 
 
 def _touches(marked: BoolArray, first: IntArray, last: IntArray) -> BoolArray:

@@ -8,7 +8,7 @@ from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.landings import Family
 from rl_editor.analysis.seams import CONTINUATION_TERMS, SEAM_TERMS
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import Array
+from rl_editor.arrays import Array, DoubleArray, IntArray, SmallIntArray
 from rl_editor.edits.crossings import crossing_score, crossing_steps
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.render import positions
@@ -44,8 +44,15 @@ def join_fade(family: int, correlation: float, sample_rate: int, *, after_ban: b
 
     Tight, too, where what comes just before the landing is banned, since a fade lets through a little of it.
     """
-    longer = (correlation >= _SAME_SOUND or family != Family.CONTINUATION) and not after_ban
-    return round((SHORT_S if longer else TIGHT_S) * sample_rate)
+    if after_ban:
+        return round(TIGHT_S * sample_rate)
+    return int(fitting_fades(np.array([family]), np.array([correlation]), sample_rate)[0])
+
+
+def fitting_fades(family: IntArray | SmallIntArray, correlation: Array | DoubleArray, sample_rate: int) -> IntArray:
+    """Samples of fade that fit landings of these families and correlations, (N,)."""
+    longer = (correlation >= _SAME_SOUND) | (family != Family.CONTINUATION)
+    return np.where(longer, round(SHORT_S * sample_rate), round(TIGHT_S * sample_rate))
 
 
 def fade_at_start(track: Track, start: int) -> int:

@@ -139,7 +139,8 @@ def _best(problem: Problem) -> Solution | None:
     """The best edit, under the strictest rules that have one."""
     request = problem.request
     if request.loops:
-        problem = replace(problem, config=replace(problem.config, repeat=0.5 * problem.config.repeat))
+        prices = replace(problem.config.prices, repeat=0.5 * problem.config.prices.repeat)
+        problem = replace(problem, config=replace(problem.config, prices=prices))
     if problem.enough and not request.loops:
         once = [_first(problem, backward=False)]
         if request.order == "free" and not problem.wishes.locked.any():
@@ -195,7 +196,7 @@ def _solve(problem: Problem, rules: Rules) -> Solution | None:
         limit = min(target + reach + 1, longest)
         found = search(graph, limit)
         lengths = np.arange(max(target - reach - 1, 0), limit + 1)
-        near = problem.config.nearness * np.abs(lengths * unit_s - target_s)
+        near = problem.config.prices.nearness * np.abs(lengths * unit_s - target_s)
     worth = found.best_value[lengths] - near
     for at in np.argsort(-worth, kind="stable")[: np.isfinite(worth).sum()]:
         edl, landings = decode(problem, found, int(lengths[at]))

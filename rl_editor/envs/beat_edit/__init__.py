@@ -1,0 +1,1 @@
+"""Beat editing as an environment: rules, instances, reward, picture."""

@@ -1,0 +1,312 @@
+"""The rules of beat editing under a request: which actions are legal, so that the edit can always be finished.
+
+`edits/actions.py` says what an action does and which are legal by rule; here a request narrows them. Locks are never
+passed over, what is banned is not played, an end that is asked for is the only one, and every action must leave a
+*certificate*: a way to finish that is known to exist. So a policy that plays any legal actions always ends within the
+window around the target, but not every way that could be finished is allowed. Order and repeats restrict landings that
+go back; going ahead, by KEEP or a landing, may come to beats that were played before, and pays for it.
+
+In samples: with L still to play, window w (the slack, or half of the longest step, which no way of playing can then
+jump over) and A(p) the most that can be played from playhead p by KEEP and landings ahead, an edit can be finished if
+L >= -w and A(p) >= L - w. Where repeats are allowed, one *reserve loop* may be played again and again before. With
+locks or a fixed end the playing times that finish have gaps: then a table over playheads and times tells them
+(`timed.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rl_editor.analysis.track import Track
+from rl_editor.arrays import BoolArray, IntArray
+from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, N_ACTIONS, State, Tables, legal_by_rule, make_tables
+from rl_editor.edits.wishes import Wishes
+from rl_editor.envs.beat_edit.timed import FinishingTimes, Timed, finishing_times
+from rl_editor.errors import RequestError
+
+_NEVER = -(2**29)  # samples that stand for: not at all
+_MOST = 2**30  # samples that an edit may be long, 6 hours at 48 kHz
+_BEAT, _LEAST, _MOST_LEFT, _MOST_VIA, _FADES = range(5)
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """A recording with what is wished for it; the length is the episode's."""
+
+    track: Track
+    wishes: Wishes
+    slack: int
+    """Samples."""
+    free: bool = False
+    """Sections may change places."""
+    longest: int = 0
+    """Longest target of an episode, in samples; counts where there are locks or a fixed end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """What R assignments allow, padded to the longest recording; made by `make_rules`."""
+
+    tables: Tables
+    window: Tensor
+    """Samples by which a length may be off, (R,) int64."""
+    free: Tensor
+    """Sections may change places, (R,) bool."""
+    first: Tensor
+    """Beat that an edit has to begin with, (R,) int64; -1 where it may choose."""
+    landing: Tensor
+    """What the mask needs of each landing, side by side so that one gather brings it, (R, B+1, 5, K) int32: its beat
+    (-1 for none); the least and the most samples that may be left to play before it; the most by way of the reserve
+    loop, that loop not counted; its legal fade classes, a byte each."""
+    keep: Tensor
+    """The same of KEEP: least, most and most by the reserve loop, (R, B+1, 3) int32."""
+    loop_beat: Tensor
+    """Beat on which the reserve loop lands, (R,) int64; the number of beats where there is none."""
+    loop_samples: Tensor
+    """Samples that it plays again, (R,) int64; 0 where there is none."""
+    timed: Timed | None
+    """Playing times that finish, where there are locks or a fixed end."""
+
+
+class _Graph:
+    """One assignment's moves ahead: what the certificate's tables are made of."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        track, wishes = assignment.track, assignment.wishes
+        places = track.landings
+        self.bounds = track.bounds
+        self.legal = legal_by_rule(track, wishes.banned) & _wished(track, wishes)
+        self.beat = np.maximum(places.beat, 0)
+        self.start = places.starts(track.bounds)
+        self.valid = places.valid
+        self.usable = places.valid & self.legal[:, 2::FADE_CLASSES]
+        self.lasts = np.where(places.valid, track.bounds[self.beat + 1] - self.start, 0)
+        playhead = np.arange(len(track.bounds))[:, None]
+        self.onward = self.usable & (self.beat >= playhead)
+        self.onward[0] = False  # row 0 only begins
+        self.keeps = self.legal[:-1, KEEP]
+        longest = max(int(np.diff(track.bounds).max()), int(self.lasts[self.usable].max(initial=0)))
+        self.window = max(assignment.slack, -(-longest // 2))
+
+    def ahead(self) -> IntArray:
+        """Most samples from each playhead without going back, (B+1,)."""
+        most = np.zeros(len(self.bounds), dtype=np.int64)
+        for p in range(len(most) - 2, -1, -1):
+            keep = self.bounds[p + 1] - self.bounds[p] + most[p + 1] if self.keeps[p] else 0
+            columns = np.flatnonzero(self.onward[p])
+            landed = self.lasts[p, columns] + most[self.beat[p, columns] + 1]
+            most[p] = max(keep, int(landed.max(initial=0)))
+        return most
+
+    def loop(self) -> tuple[int, int, int] | None:
+        """Playhead, beat and samples of the longest loop whose beats can all be kept; None without one."""
+        held = np.concatenate([[0], np.cumsum(~self.keeps)])
+        row, column = np.nonzero(self.usable & (self.beat < np.arange(len(self.bounds))[:, None]))
+        beat = self.beat[row, column]
+        length = self.bounds[row] - self.start[row, column]
+        length = np.where((held[row] == held[beat]) & (row > 0), length, 0)
+        if length.max(initial=0) <= 0:
+            return None
+        best = int(length.argmax())
+        return int(row[best]), int(beat[best]), int(length[best])
+
+    def through(self, row: int, ahead: IntArray) -> IntArray:
+        """Samples by KEEP to playhead `row` and what is ahead there, (B+1,)."""
+        held = np.concatenate([[0], np.cumsum(~self.keeps)])
+        playhead = np.arange(len(self.bounds))
+        there = (playhead <= row) & (held[row] == held[playhead])
+        return np.where(there, self.bounds[row] - self.bounds + ahead[row], _NEVER)
+
+    def landing(self, ahead: IntArray, through: IntArray) -> IntArray:
+        """`Rules.landing` of this assignment, (B+1, 5, K)."""
+        after = self.beat + 1
+        fades = self.legal[:, 2:].astype(np.uint8).reshape(len(self.bounds), -1, FADE_CLASSES)
+        columns = (
+            np.where(self.valid, self.beat, -1),
+            self.lasts - self.window,
+            self.lasts + self.window + ahead[after],
+            self.lasts + self.window + through[after],
+            fades.view(np.int32)[..., 0],
+        )
+        return np.stack([np.maximum(column, _NEVER) for column in columns], axis=1)
+
+    def keep(self, ahead: IntArray, through: IntArray) -> IntArray:
+        """`Rules.keep` of this assignment, (B+1, 3)."""
+        length = np.append(np.diff(self.bounds), 0)
+        after = np.minimum(np.arange(len(self.bounds)) + 1, len(self.bounds) - 1)
+        columns = (length - self.window, length + self.window + ahead[after], length + self.window + through[after])
+        return np.stack([np.maximum(column, _NEVER) for column in columns], axis=1)
+
+
+def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str = "cpu") -> Rules:
+    """The rules of R assignments.
+
+    Raises:
+        RequestError: a recording and its longest target are together longer than 6 hours.
+    """
+    for each in assignments:
+        if int(each.track.bounds[-1]) + each.longest >= _MOST:
+            raise RequestError(f"{each.track.source.file or 'recording'}: too long, with what is asked for")
+    graphs = [_Graph(each) for each in assignments]
+    tables = make_tables(
+        [each.track for each in assignments], [each.wishes.banned for each in assignments], device=device
+    )
+    rows = tables.bounds.shape[1]
+    aheads, loops = [graph.ahead() for graph in graphs], [graph.loop() for graph in graphs]
+    throughs = [
+        np.full(len(ahead), _NEVER) if loop is None else graph.through(loop[0], ahead)
+        for graph, ahead, loop in zip(graphs, aheads, loops, strict=True)
+    ]
+    reaches = list(zip(graphs, aheads, throughs, strict=True))
+
+    def padded(arrays: Iterable[np.ndarray], dtype: torch.dtype) -> Tensor:
+        full = [np.pad(a, [(0, rows - len(a))] + [(0, 0)] * (a.ndim - 1)) for a in arrays]
+        return torch.as_tensor(np.stack(full), dtype=dtype, device=device)
+
+    def numbers(values: Sequence[int]) -> Tensor:
+        return torch.tensor(values, dtype=torch.int64, device=device)
+
+    return Rules(
+        tables=replace(tables, legal=padded((graph.legal for graph in graphs), torch.bool)),
+        window=numbers([graph.window for graph in graphs]),
+        free=torch.tensor([each.free for each in assignments], device=device),
+        first=numbers([-1 if each.wishes.start is None else each.wishes.start for each in assignments]),
+        landing=padded((graph.landing(ahead, through) for graph, ahead, through in reaches), torch.int32),
+        keep=padded((graph.keep(ahead, through) for graph, ahead, through in reaches), torch.int32),
+        loop_beat=numbers([rows if loop is None else loop[1] for loop in loops]),
+        loop_samples=numbers([0 if loop is None else loop[2] for loop in loops]),
+        timed=_timed(assignments, graphs, loops, rows, device),
+    )
+
+
+def _timed(
+    assignments: Sequence[Assignment],
+    graphs: Sequence[_Graph],
+    loops: Sequence[tuple[int, int, int] | None],
+    rows: int,
+    device: torch.device | str,
+) -> Timed | None:
+    """Finishing times of the assignments that have locks or a fixed end; None where none has."""
+    tables: list[FinishingTimes | None] = []
+    for each, graph, loop in zip(assignments, graphs, loops, strict=True):
+        if each.wishes.end is None and not each.wishes.locked.any():
+            tables.append(None)
+            continue
+        shifts = np.where(graph.onward, graph.start - graph.bounds[:, None], 0)
+        tables.append(
+            finishing_times(
+                graph.bounds,
+                keeps=graph.keeps,
+                ends=graph.legal[:, END],
+                onward=graph.onward,
+                beat=graph.beat,
+                shift=shifts,
+                window=graph.window,
+                longest=each.longest,
+                loop_row=None if loop is None else loop[0],
+            )
+        )
+    return Timed.stacked(tables, rows, device)
+
+
+def _wished(track: Track, wishes: Wishes) -> BoolArray:
+    """Actions at each playhead that no lock and no end that is asked for forbids, (B+1, A)."""
+    allowed = np.ones((track.n_beats + 1, N_ACTIONS), dtype=bool)
+    playhead = np.arange(track.n_beats + 1)
+    if wishes.end is not None:
+        allowed[:, END] = playhead == wishes.end
+    if wishes.last_locked is not None:
+        allowed[:, END] &= playhead > wishes.last_locked
+    places = track.landings
+    beat = np.maximum(places.beat, 0)
+    locks_before = np.concatenate([[0], np.cumsum(wishes.locked)])
+    passes = locks_before[np.maximum(beat, playhead[:, None])] > locks_before[playhead][:, None]
+    cuts_into = wishes.locked[beat] & (places.starts(track.bounds) > track.bounds[beat])
+    allowed[:, 2:] &= np.repeat(~(passes | cuts_into), FADE_CLASSES, axis=1)
+    return allowed
+
+
+def allowed(rules: Rules, state: State, left: Tensor, *, loops: Tensor, most_plays: Tensor) -> Tensor:
+    """Legal actions after which the edit can be finished, (N, A) bool; none for an edit that has ended.
+
+    Args:
+        rules: of R assignments.
+        state: N edits, `state.track` rows of the rules.
+        left: samples still to play, (N,) int64.
+        loops: whether beats may be repeated, (N,) bool.
+        most_plays: how often a beat may be landed on, (N,) int64.
+    """
+    row, p = state.track, state.playhead
+    at = row * rules.tables.bounds.shape[1] + p
+    landing = rules.landing.flatten(0, 1)[at]
+    beat = landing[:, _BEAT]
+    before, after = _reserve(rules, state, loops, most_plays)
+    loop = torch.where(beat <= rules.loop_beat[row].to(torch.int32)[:, None], after[:, None], before[:, None])
+    to_play = left.to(torch.int32)
+    short = to_play[:, None]
+    can = (short >= landing[:, _LEAST]) & ((short <= landing[:, _MOST_LEFT]) | (short <= landing[:, _MOST_VIA] + loop))
+    keep = rules.keep.flatten(0, 1)[at]
+    loop_kept = torch.where(p <= rules.loop_beat[row], after, before)
+    can_keep = (to_play >= keep[:, 0]) & ((to_play <= keep[:, 1]) | (to_play <= keep[:, 2] + loop_kept))
+    if rules.timed is not None:
+        can = _in_time(rules, rules.timed, row, beat, short - landing[:, _LEAST], loop, otherwise=can)
+        can_keep = _in_time(
+            rules, rules.timed, row, p.to(torch.int32), to_play - keep[:, 0], loop_kept, otherwise=can_keep
+        )
+    can &= _by_kind(rules, state, beat, loops, most_plays) & ~state.must_keep[:, None]
+    plain = rules.tables.legal[:, :, :2].flatten(0, 1)[at] & ~state.ended[:, None]
+    mask = torch.empty(len(row), N_ACTIONS, dtype=torch.bool, device=row.device)
+    mask[:, KEEP] = plain[:, KEEP] & (can_keep | state.must_keep)
+    mask[:, END] = plain[:, END] & ~state.must_keep & (left.abs() <= rules.window[row])
+    can &= ~state.ended[:, None]
+    mask[:, 2:] = (landing[:, _FADES] * can).view(torch.uint8)
+    return mask
+
+
+def _reserve(rules: Rules, state: State, loops: Tensor, most_plays: Tensor) -> tuple[Tensor, Tensor]:
+    """Samples that the reserve loop can still play, (N,) int32: once its beat lies behind, and while it lies ahead.
+
+    `_NEVER` where the loop can't be come to.
+    """
+    samples = rules.loop_samples[state.track]
+    there = rules.loop_beat[state.track].clamp(max=state.plays.shape[1] - 1)
+    plays = state.plays.gather(1, there[:, None])[:, 0]
+    times = torch.where(loops, most_plays - plays, 0)
+    behind = torch.where(plays > 0, times.clamp(min=0) * samples, _NEVER)
+    ahead = (times - 1).clamp(min=0) * samples
+    return behind.clamp(max=_MOST // 2).to(torch.int32), ahead.clamp(max=_MOST // 2).to(torch.int32)
+
+
+def _by_kind(rules: Rules, state: State, beat: Tensor, loops: Tensor, most_plays: Tensor) -> Tensor:
+    """Landings (N, K) that order and repeats allow: those ahead, and of those back what is unplayed or may be again."""
+    plays = state.plays.gather(1, beat.clamp(min=0).to(torch.int64))
+    anew = plays == 0
+    again = loops[:, None] & ~anew & (plays < most_plays[:, None])
+    return (beat >= state.playhead[:, None]) | (rules.free[state.track][:, None] & anew) | again
+
+
+def _in_time(
+    rules: Rules, timed: Timed, row: Tensor, beat: Tensor, spare: Tensor, loop: Tensor, otherwise: Tensor
+) -> Tensor:
+    """Whether edits finish in time once `beat` (N,) or (N, K) was played; `otherwise` where nothing is timed.
+
+    Args:
+        rules: of R assignments.
+        timed: their finishing times.
+        row: assignments, (N,).
+        beat: played last.
+        spare: samples left after it, and the window.
+        loop: samples that the reserve loop can still play.
+        otherwise: what holds without locks and a fixed end.
+    """
+    rows = row.view(-1, *[1] * (beat.dim() - 1)).expand_as(beat)
+    playhead = beat.clamp(min=0).to(torch.int64) + 1
+    playhead = playhead.clamp(max=rules.tables.bounds.shape[1] - 1)
+    bound = rules.tables.bounds.flatten()[rows * rules.tables.bounds.shape[1] + playhead]
+    samples = rules.loop_samples[rows]
+    times = torch.where(samples > 0, loop.clamp(min=0) // samples.clamp(min=1), 0)
+    ends_at = spare - rules.window[rows] + bound
+    return timed.finish(rows, playhead, ends_at, samples, times, otherwise)

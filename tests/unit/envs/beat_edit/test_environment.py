@@ -1,0 +1,256 @@
+"""Beat editing as an environment: its lengths, its reward, and that it agrees with what edits and plans elsewhere."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rl_editor.analysis.activity import Activity
+from rl_editor.analysis.track import Track
+from rl_editor.edits import content
+from rl_editor.edits.actions import END
+from rl_editor.edits.crossings import landings_of
+from rl_editor.edits.demonstration import decode, replay
+from rl_editor.edits.edl import EDL, Maker, Segment
+from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
+from rl_editor.edits.planner import Problem
+from rl_editor.edits.planner import decode as planner_edit
+from rl_editor.edits.request import EditRequest
+from rl_editor.edits.search import search
+from rl_editor.edits.wishes import resolve
+from rl_editor.envs.base import check_env, random_legal
+from rl_editor.envs.beat_edit.edit_terms import terms_of
+from rl_editor.envs.beat_edit.environment import BeatEditEnv, Finished
+from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances, draw_requests, make_instances
+from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig, best_window, worth_of
+from rl_editor.errors import RequestError
+
+MakeTrack = Callable[..., Track]
+seeds = st.integers(0, 2**32 - 1)
+NAMES = tuple("ABCABCDEABCFGHAB")
+
+
+def songs(make_track: MakeTrack, seed: int, *lengths: int) -> list[Track]:
+    """Recordings with sections, talk and an unsteady tempo."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for n_beats in lengths:
+        activity = np.full(n_beats, Activity.MUSIC, dtype=np.int8)
+        activity[: n_beats // 10] = Activity.TALK
+        track = make_track(rng, n_beats, activity=activity)
+        section = np.arange(n_beats) // 16
+        tempo = rng.uniform(90, 130, n_beats).astype(np.float32)
+        made.append(replace(track, section=section, section_labels=NAMES[: section[-1] + 1], tempo_bpm=tempo))
+    return made
+
+
+def instances(tracks: list[Track], seed: int, count: int = 20, config: RewardConfig | None = None) -> Instances:
+    asked = draw_requests(tracks, count, np.random.default_rng(seed), InstanceConfig())
+    return make_instances(tracks, asked, config or RewardConfig())
+
+
+def episodes(env: BeatEditEnv, seed: int, steps: int) -> list[tuple[int, np.ndarray, float, np.ndarray, int]]:
+    """Random legal play: of each finished episode its instance, actions, return, terms and samples played."""
+    generator = torch.Generator().manual_seed(seed)
+    _, mask = env.reset(seed)
+    returns, found = torch.zeros(env.n_envs, dtype=torch.float64), []
+    for _ in range(steps):
+        action = random_legal(mask, generator)
+        ends = (action == END).nonzero()[:, 0]
+        edits, played = env.finished(ends), env.state.samples[ends]
+        after = env.step(action)
+        returns += after.reward
+        for k, row in enumerate(ends.tolist()):
+            actions = edits.actions[k][edits.actions[k] >= 0].numpy()
+            terms = env.last_terms[row].numpy().copy()
+            found.append((int(edits.instance[k]), np.append(actions, END), float(returns[row]), terms, int(played[k])))
+            returns[row] = 0.0
+        mask = after.mask
+    return found
+
+
+def as_edl(made: Instances, number: int, actions: np.ndarray) -> EDL:
+    track = made.tracks[int(made.track[made.row[number]])]
+    target_s = int(made.target[number]) / track.source.sample_rate
+    return replay(actions, track, maker=Maker("test"), target_s=target_s)
+
+
+def test_it_keeps_the_contract(make_track: MakeTrack) -> None:
+    check_env(BeatEditEnv(instances(songs(make_track, 0, 40, 70), 0), 8), steps=150)
+
+
+def test_every_episode_ends_within_the_window_and_has_the_length_of_its_edit(make_track: MakeTrack) -> None:
+    made = instances(songs(make_track, 1, 50, 90, 130), 1, 60)
+    found = episodes(BeatEditEnv(made, 16), 1, 500)
+    assert len(found) > 50
+    for number, actions, _, _, played in found:
+        edl = as_edl(made, number, actions)
+        assert edl.n_samples == played
+        assert abs(played - int(made.target[number])) <= int(made.rules.window[made.row[number]])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds)
+def test_what_is_paid_is_what_the_finished_edit_is_worth(make_track: MakeTrack, seed: int) -> None:
+    config = RewardConfig()
+    made = instances(songs(make_track, seed, 40, 60), seed, 12, config)
+    for number, actions, returned, terms, _ in episodes(BeatEditEnv(made, 4, config), seed, 120):
+        edl = as_edl(made, number, actions)
+        worth = terms_of(edl, edl_track(made, number), config)
+        np.testing.assert_allclose(terms, worth, rtol=1e-9, atol=1e-9, err_msg=str(TERMS))
+        paid = (sum(worth) - float(made.baseline[number])) / (edl.target_s or 1.0)
+        assert returned == pytest.approx(paid, rel=1e-4, abs=1e-3)
+
+
+def edl_track(made: Instances, number: int) -> Track:
+    return made.tracks[int(made.track[made.row[number]])]
+
+
+def test_paid_at_the_end_is_what_is_paid_as_it_comes(make_track: MakeTrack) -> None:
+    tracks = songs(make_track, 2, 40, 60)
+    returns = []
+    for dense in (True, False):
+        config = RewardConfig(dense=dense)
+        found = episodes(BeatEditEnv(instances(tracks, 2, 12, config), 4, config), 2, 150)
+        returns.append([(number, round(value, 2)) for number, _, value, _, _ in found])
+    assert returns[0] == returns[1]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds)
+def test_a_batch_is_its_episodes_one_by_one(make_track: MakeTrack, seed: int) -> None:
+    made = instances(songs(make_track, seed, 40, 60), seed, 6)
+    which = torch.arange(6)
+    together, generator = BeatEditEnv(made, 6), torch.Generator().manual_seed(seed % 2**31)
+    alone = [BeatEditEnv(made, 1) for _ in range(6)]
+    observed, mask = together.start(which)
+    singles = [env.start(which[k : k + 1]) for k, env in enumerate(alone)]
+    running = torch.ones(6, dtype=torch.bool)
+    for _ in range(200):
+        for k in running.nonzero()[:, 0].tolist():
+            for whole, own in zip((*observed, mask), (*singles[k][0], singles[k][1]), strict=True):
+                assert torch.equal(whole[k : k + 1], own)
+        action = random_legal(mask, generator)
+        after = together.step(action)
+        for k in running.nonzero()[:, 0].tolist():
+            single = alone[k].step(action[k : k + 1])
+            assert torch.equal(single.reward, after.reward[k : k + 1])
+            assert torch.equal(single.terminated, after.terminated[k : k + 1])
+            singles[k] = (single.observation, single.mask)
+        running &= ~after.terminated
+        observed, mask = after.observation, after.mask
+        if not running.any():
+            return
+    raise AssertionError("an episode that does not end")
+
+
+def whole_song(track: Track) -> EDL:
+    last = int(track.bounds[-1])
+    return EDL(track.source, (Segment(0, last, 0),), Maker("test"), last / track.source.sample_rate)
+
+
+def test_the_best_window_returns_nothing(make_track: MakeTrack) -> None:
+    track = songs(make_track, 4, 100)[0]
+    config, worth = RewardConfig(), worth_of(track, RewardConfig())
+    target = int(track.bounds[60] - track.bounds[20])
+    best = best_window(track, worth, target, config)
+    values = []
+    for begin in range(100):
+        lengths = track.bounds[begin + 1 :] - track.bounds[begin]
+        enough = int(np.searchsorted(lengths, target))
+        for length in lengths[max(enough - 1, 0) : enough + 1].tolist():
+            piece = Segment(int(track.bounds[begin]), int(track.bounds[begin] + length), 0)
+            terms = terms_of(EDL(track.source, (piece,), Maker("test"), target / 1000), track, config)
+            values.append(sum(terms) - terms.coverage)
+    assert best == pytest.approx(max(values))
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds, keep=st.floats(0.2, 0.9))
+def test_the_planners_optimum_costs_the_same_when_it_is_stepped(make_track: MakeTrack, seed: int, keep: float) -> None:
+    track = songs(make_track, seed, 120)[0]
+    request, config = EditRequest(keep=keep), PlannerConfig()
+    wishes, score = resolve(track, request), content.rules(track)
+    landings = landings_of(track, wishes, crossings=False)
+    surcharge = np.zeros(len(landings.leave), dtype=np.float32)
+    problem = Problem(track, score, wishes, request, config, landings, surcharge)
+    graph = build_graph(track, score, landings, config, wishes, Rules(unit=100, shortest_run=8, backward=False))
+    found = search(graph, int(keep * track.bounds[-1] / 100) + 10)
+    lengths = np.flatnonzero(np.isfinite(found.best_value))
+    units = int(lengths[-1])
+    planned, _ = planner_edit(problem, found, units)
+    decoded = decode(planned, track)
+    assert (decoded.outside.beat < 0).all()
+    target = EditRequest(target_s=planned.duration_s)
+    env = BeatEditEnv(make_instances([track], [(0, target)], RewardConfig()), 1)
+    env.start(torch.zeros(1, dtype=torch.int64))
+    for action in decoded.actions.tolist():
+        assert env.mask[0, action]
+        env.step(torch.tensor([action]))
+    paid = dict(zip(TERMS, env.last_terms[0].tolist(), strict=True))
+    cost = paid["content"] + paid["seam"] + paid["start"] + paid["ending"]
+    assert cost == pytest.approx(float(found.best_value[units]), rel=1e-6, abs=1e-9)
+    assert paid["fade"] == paid["repetition"] == 0.0
+    stepped = replay(decoded.actions, track, maker=planned.maker)
+    assert [(s.start, s.end, s.fade) for s in stepped.segments] == [(s.start, s.end, s.fade) for s in merged(planned)]
+
+
+def merged(edl: EDL) -> list[Segment]:
+    """Segments that go on from each other as one."""
+    segments = list(edl.segments[:1])
+    for segment in edl.segments[1:]:
+        if segment.start == segments[-1].end:
+            segments[-1] = replace(segments[-1], end=segment.end)
+        else:
+            segments.append(segment)
+    return segments
+
+
+def test_a_request_without_an_edit_is_refused_with_the_nearest_lengths(make_track: MakeTrack) -> None:
+    track = songs(make_track, 5, 60)[0]
+    none = replace(track, landings=replace(track.landings, beat=np.full_like(track.landings.beat, -1)))
+    with pytest.raises(RequestError, match="nearest lengths are"):
+        make_instances([none], [(0, EditRequest(keep=1.4))], RewardConfig())
+    with pytest.raises(RequestError, match="needs a length"):
+        make_instances([track], [(0, EditRequest())], RewardConfig())
+
+
+def test_an_illegal_action_becomes_a_legal_one_and_is_counted(make_track: MakeTrack) -> None:
+    env = BeatEditEnv(instances(songs(make_track, 6, 40), 6), 1)
+    env.reset(0)
+    illegal = int((~env.mask[0]).nonzero()[0])
+    lowest = int(env.mask[0].nonzero()[0])
+    other = BeatEditEnv(env.instances, 1)
+    other.reset(0)
+    assert torch.equal(other.mask, env.mask)
+    one, two = env.step(torch.tensor([illegal])), other.step(torch.tensor([lowest]))
+    assert bool(one.illegal)
+    assert not bool(two.illegal)
+    assert torch.equal(one.observation.scalars, two.observation.scalars)
+    assert int(env.illegal) == 1
+
+
+def test_a_learned_score_is_added_and_a_rating_is_the_return(make_track: MakeTrack) -> None:
+    made = instances(songs(make_track, 7, 40), 7)
+    seen: list[Finished] = []
+
+    def learned(edits: Finished) -> torch.Tensor:
+        seen.append(edits)
+        return (edits.actions >= 0).sum(dim=1).float()
+
+    def rated(edits: Finished) -> torch.Tensor:
+        return torch.where(edits.instance % 2 == 0, 7.0, torch.nan)
+
+    plain = episodes(BeatEditEnv(made, 3), 0, 150)
+    config = RewardConfig(learned=0.5)
+    scored = episodes(BeatEditEnv(made, 3, config, learned=learned), 0, 150)
+    for (_, actions, value, _, _), (_, _, with_score, _, _) in zip(plain, scored, strict=True):
+        assert with_score - value == pytest.approx(0.5 * len(actions), abs=1e-3)
+    by_hand = episodes(BeatEditEnv(made, 3, rated=rated), 0, 150)
+    assert {number % 2 for number, *_ in by_hand} == {0, 1}
+    for (number, _, value, _, _), (_, _, plain_value, _, _) in zip(by_hand, plain, strict=True):
+        assert value == pytest.approx(7.0 if number % 2 == 0 else plain_value, abs=1e-3)
