@@ -8,15 +8,20 @@ from rl_editor.arrays import Array
 _SPOILED = 0.7  # share of its worth that an audible mistake takes from a beat
 
 
-def rules(track: Track) -> Array:
+def rules(track: Track, *, superseded: float = 1.0) -> Array:
     """What is known without training.
 
-    Music is worth keeping, the more surely it is music; quiet parts a little less than loud ones. An attempt that a
-    better one replaces is worth as little as talk; a beat with a mistake loses most of its worth.
+    Music is worth keeping, the more surely it is music; quiet parts a little less than loud ones. A beat with a mistake
+    loses most of its worth.
+
+    Args:
+        track: analysis of the recording.
+        superseded: share of its worth that a beat loses if a better attempt replaces it; 1 makes it worth as little as
+            talk.
     """
     score = np.where(track.is_music, 0.7 + 0.2 * track.music + 0.1 * _loudness(track), 0.0)
     if track.superseded is not None:
-        score *= 1.0 - track.superseded
+        score *= 1.0 - superseded * track.superseded
     if track.spoiled is not None:
         score *= 1.0 - _SPOILED * track.spoiled
     return score.astype(np.float32)

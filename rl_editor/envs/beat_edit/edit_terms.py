@@ -51,7 +51,7 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
     by_join = join_terms(track, worth, joins, config)
     fades = np.array([segment.fade for segment in segments[1:]], dtype=np.int64)
     target = edl.n_samples if edl.target_s is None else round(edl.target_s * rate)
-    repeated_s = float((np.maximum(plays - 1, 0) * np.diff(track.bounds)).sum()) / rate
+    repeated_s = float((plays * (plays - 1) // 2 * np.diff(track.bounds)).sum()) / rate
     broken = 1.0 - worth.opens[begin] + 1.0 - worth.opens[end]
     content_s = np.interp(edges, track.bounds, worth.until)
     return Terms(

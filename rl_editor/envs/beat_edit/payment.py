@@ -97,7 +97,7 @@ class Payment:
         of_state = {
             "fade": self.fade.flatten()[at * N_ACTIONS + action],
             "order": -self.config.order_s * back,
-            "repetition": self.again.flatten()[beat] * ((plays >= 0) & (before[:, 0] > 0)),
+            "repetition": self.again.flatten()[beat] * before[:, 0] * (plays >= 0),
             "start": start[:, 0],
             "coverage": nothing,
             "length": nothing,

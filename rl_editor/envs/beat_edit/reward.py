@@ -31,6 +31,8 @@ class RewardConfig:
 
     prices: Prices = field(default_factory=Prices)
     """Content, seam, beginning, ending, repeats and length: what the planner plans by."""
+    superseded: float = 0.5
+    """Share of its worth that a beat loses if a better attempt replaces it; which is better is only a guess."""
     fade_s: float = 0.5
     """A fade e times as long, or as short, as the one that fits a join costs this."""
     tempo_s: float = 4.0
@@ -73,7 +75,7 @@ class Terms(NamedTuple):
     order: float
     """Going back to what was passed over."""
     repetition: float
-    """Beats played again."""
+    """Beats played again: the second time their price, the third twice that, and so on."""
     start: float
     """Beginning where it begins."""
     coverage: float
@@ -123,7 +125,7 @@ def worth_of(track: Track, config: RewardConfig, score: Array | None = None) -> 
         config: prices.
         score: content, (B,) in [0, 1]; None for what is known without training.
     """
-    score = content.rules(track) if score is None else score
+    score = content.rules(track, superseded=config.superseded) if score is None else score
     return Worth(
         until=worth_until(track, score),
         start=config.prices.beginning_s * beginnings(track),

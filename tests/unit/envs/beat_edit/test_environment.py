@@ -174,7 +174,7 @@ def test_the_best_window_returns_nothing(make_track: MakeTrack) -> None:
 def test_the_planners_optimum_costs_the_same_when_it_is_stepped(make_track: MakeTrack, seed: int, keep: float) -> None:
     track = songs(make_track, seed, 120)[0]
     request, config = EditRequest(keep=keep), PlannerConfig()
-    wishes, score = resolve(track, request), content.rules(track)
+    wishes, score = resolve(track, request), content.rules(track, superseded=RewardConfig().superseded)
     landings = landings_of(track, wishes, crossings=False)
     surcharge = np.zeros(len(landings.leave), dtype=np.float32)
     problem = Problem(track, score, wishes, request, config, landings, surcharge)
