@@ -29,8 +29,8 @@ class Prices:
     """Seconds of good music that each dB costs by which the level jumps more than `jump_db` while music plays."""
     jump_db: float = 6.0
     """Step of level that goes for a change of part; what is more is heard as a fault."""
-    most_s: float = 20.0
-    """Seconds of good music that any join costs at most: worse than bad is no worse."""
+    bad_s: float = 12.0
+    """Seconds of good music above which a join that is worse costs less and less more, up to twice as many."""
     off_phase: float = 0.25
     """Seam score added where a landing changes the position in the bar."""
     beginning_s: float = 8.0
@@ -73,7 +73,8 @@ def join_price(
     # where the music was over anyway any level may follow
     broken_off = track.is_music[leave - 1] & (_edges_of_music(track)[leave] >= 0)
     price = prices.join_s + prices.seam_s * seam**2 + prices.level_s * np.where(broken_off, too_loud_db, 0.0)
-    return np.minimum(price, prices.most_s)
+    beyond = np.maximum(price / prices.bad_s - 1.0, 0.0)
+    return np.minimum(price, prices.bad_s) - prices.bad_s * np.expm1(-beyond)
 
 
 def beginnings(track: Track) -> DoubleArray:
