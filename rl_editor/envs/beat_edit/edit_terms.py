@@ -1,6 +1,7 @@
 """The reward's terms of any edit, whoever made it: what the environment would have paid for it."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,21 @@ from rl_editor.envs.beat_edit.reward import (
 
 _LIMP_S = 0.1  # of limp that are worth a seam score of 1
 _MOST_LIMP = 1.5
+_OFF_PHASE = 0.25
+_NEAR_S = 0.25  # from an edit's end to the bound whose landings it may be using
+_PULSE, _EDGE = 6, 0.3  # beats that a pulse is taken from, and by which it may overlap the join
+_AT = 0.25  # beats from a bound within which an edit begins or ends there
 _PLAYED = 0.75  # of a beat: a segment that holds this point plays it
+
+
+class Way(NamedTuple):
+    """One join, as in `Joins`."""
+
+    leave: int
+    beat: int
+    half: int
+    score: float
+    fits: int
 
 
 def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | None = None) -> Terms:
@@ -43,16 +58,15 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
     segments = _merged(edl)
     edges = np.array([(segment.start, segment.end) for segment in segments])
     at = np.interp(edges, track.bounds, np.arange(track.n_beats + 1))
-    begin = np.minimum(np.round(at[:1, 0]).astype(np.int64), track.n_beats - 1)
-    end = np.maximum(np.round(at[-1:, 1]).astype(np.int64), 1)
     plays, backward = _plays(segments, track)
     rate = track.source.sample_rate
-    joins, steps_db = _joins(edl, segments, track)
+    joins = _joins(segments, track)
+    steps_db = np.abs(np.diff([segment.gain_db for segment in segments]))
     by_join = join_terms(track, worth, joins, config)
     fades = np.array([segment.fade for segment in segments[1:]], dtype=np.int64)
     target = edl.n_samples if edl.target_s is None else round(edl.target_s * rate)
     repeated_s = float((plays * (plays - 1) // 2 * np.diff(track.bounds)).sum()) / rate
-    broken = 1.0 - worth.opens[begin] + 1.0 - worth.opens[end]
+    broken = 2.0 - _at(worth.opens, at[0, 0]) - _at(worth.opens, at[-1, 1])
     content_s = np.interp(edges, track.bounds, worth.until)
     return Terms(
         content=_number(content_s[:, 1] - content_s[:, 0]),
@@ -60,14 +74,20 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
         fade=_number(fade_terms(fades, joins.fits, config)),
         tempo=_number(by_join["tempo"]),
         energy=_number(by_join["energy"]),
-        phrases=_number(by_join["phrases"]) - 0.5 * config.phrase_s * _number(broken),
+        phrases=_number(by_join["phrases"]) - 0.5 * config.phrase_s * broken,
         order=float(-config.order_s * backward),
         repetition=float(-config.prices.repeat * repeated_s),
-        start=float(worth.start[begin[0]]),
-        ending=float(worth.ending[end[0]]),
+        start=_at(worth.start, at[0, 0]),
+        ending=_at(worth.ending, at[-1, 1]),
         coverage=float(config.coverage_s * _covered(plays, worth.labels, target, track)),
         length=float(length_term(np.array([edl.n_samples]), target, track, config)[0]),
     )
+
+
+def _at(values: DoubleArray, place: float) -> float:
+    """What is at `place`, in beats: of the bound near it, or in the middle of a beat the worse of the bounds beside."""
+    near = np.round([place - _AT, place + _AT]).astype(np.int64).clip(0, len(values) - 1)
+    return float(values[near].min())
 
 
 def _number(values: DoubleArray) -> float:
@@ -96,36 +116,82 @@ def _plays(segments: list[Segment], track: Track) -> tuple[IntArray, int]:
     return plays, backward
 
 
-def _joins(edl: EDL, segments: list[Segment], track: Track) -> tuple[Joins, DoubleArray]:
-    """The joins of an edit, with what each is off, and by how many dB the gain jumps at each."""
-    places, bounds = track.landings, track.bounds
-    starts = places.starts(bounds)
-    rows = []
-    for before, after in itertools.pairwise(segments):
-        row = int(np.clip(np.abs(bounds - before.end).argmin(), 1, track.n_beats))
-        goal = after.start + int(bounds[row]) - before.end  # where it would land if it left on the bound
-        held = np.flatnonzero(places.valid[row])
-        order = np.lexsort((places.score[row, held], np.abs(starts[row, held] - goal)))
-        near = int(held[order[0]]) if len(held) else -1  # of those that start in one place the best
-        at = float(np.interp(goal, bounds, np.arange(len(bounds))))
-        beat, half = divmod(min(round(2 * at), 2 * track.n_beats - 1), 2)
-        if near >= 0 and abs(starts[row, near] - goal) < np.diff(bounds)[places.beat[row, near]] / 4:
-            score, start = float(places.score[row, near]), int(starts[row, near])
-            beat, half = int(places.beat[row, near]), int(places.half[row, near])
-            fits = fitting_fades(places.family[row, [near]], places.correlation[row, [near]], edl.source.sample_rate)
-        else:
-            start = int(bounds[beat] + half * ((bounds[beat + 1] - bounds[beat]) // 2))
-            natural = beat == row and half == 0
-            score = 0.0 if natural else float(crossing_score(track, np.array([row]), np.array([beat]))[0])
-            fits = fitting_fades(np.array([Family.BOUNDARY]), np.zeros(1), edl.source.sample_rate)
-        limp_s = abs(goal - start) / edl.source.sample_rate
-        rows.append((row, beat, half, score + min(limp_s / _LIMP_S, _MOST_LIMP), int(fits[0])))
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 5).T
-    whole = [column.astype(np.int64) for column in columns]
-    gains = np.array([segment.gain_db for segment in segments])
-    return Joins(whole[0], whole[1], whole[2].astype(np.int8), columns[3].astype(np.float32), whole[4]), np.abs(
-        np.diff(gains)
-    )
+def _joins(segments: list[Segment], track: Track) -> Joins:
+    """The joins of an edit."""
+    ways = [_way(track, before.end, after.start) for before, after in itertools.pairwise(segments)]
+    leave, beat, half, score, fits = np.array(ways, dtype=np.float64).reshape(-1, 5).T
+    whole = (leave.astype(np.int64), beat.astype(np.int64), half.astype(np.int8))
+    return Joins(*whole, score.astype(np.float32), fits.astype(np.int64))
+
+
+def _way(track: Track, end: int, start: int) -> Way:
+    """The join from sample `end` to sample `start`: a landing of the table, or the place near it that sounds best."""
+    row = int(np.searchsorted(track.bounds, end))
+    if row < len(track.bounds) and track.bounds[row] == end:
+        held = [way for way, off_s in _landings(track, row, start) if off_s == 0]
+        if held:
+            return min(held, key=lambda way: way.score)
+    ways = [_crossing(track, end, start)]
+    for near in (row - 1, row):
+        if 1 <= near <= track.n_beats and abs(int(track.bounds[near]) - end) < _NEAR_S * track.source.sample_rate:
+            moved = start + int(track.bounds[near]) - end  # where it would land if it left on that bound
+            ways += [way._replace(score=way.score + _limping(off_s)) for way, off_s in _landings(track, near, moved)]
+    return min(ways, key=lambda way: _sound(track, way))
+
+
+def _landings(track: Track, row: int, start: int) -> list[tuple[Way, float]]:
+    """Landings of a row that begin within a quarter beat of sample `start`, with the seconds between."""
+    places, rate = track.landings, track.source.sample_rate
+    off = np.abs(places.starts(track.bounds)[row] - start)
+    quarter = np.diff(track.bounds)[np.maximum(places.beat[row], 0)] / 4
+    found = np.flatnonzero(places.valid[row] & (off < quarter))
+    fits = fitting_fades(places.family[row], places.correlation[row], rate)
+    return [
+        (Way(row, int(places.beat[row, k]), int(places.half[row, k]), float(places.score[row, k]), int(fits[k])), at_s)
+        for k, at_s in zip(found.tolist(), (off[found] / rate).tolist(), strict=True)
+    ]
+
+
+def _crossing(track: Track, end: int, start: int) -> Way:
+    """The join as a crossing between the bounds nearest to it, which limps as the pulse does."""
+    row = int(np.clip(np.abs(track.bounds - end).argmin(), 1, track.n_beats))
+    beat = min(int(np.abs(track.bounds - start).argmin()), track.n_beats - 1)
+    score = 0.0 if beat == row else float(crossing_score(track, np.array([row]), np.array([beat]))[0])
+    fits = fitting_fades(np.array([Family.BOUNDARY]), np.zeros(1), track.source.sample_rate)
+    return Way(row, beat, 0, score + _limping(_limp_s(track, end, start)), int(fits[0]))
+
+
+def _sound(track: Track, way: Way) -> float:
+    """How a place sounds, by its score and whether it keeps the position in the bar."""
+    position = np.append(track.bar_position, 0)
+    return way.score + _OFF_PHASE * (way.half == 1 or position[way.beat] != position[way.leave])
+
+
+def _limping(off_s: float) -> float:
+    """Seam score of a limp."""
+    return min(abs(off_s) / _LIMP_S, _MOST_LIMP)
+
+
+def _limp_s(track: Track, end: int, start: int) -> float:
+    """Seconds by which the pulse comes late where an edit leaves at sample `end` and goes on at `start`.
+
+    The pulse that led to the end is carried on and the one that follows the start carried back, each by a line through
+    its beats: single bounds are off by more than what limps.
+    """
+    bounds = track.bounds.astype(np.float64)
+    edge = _EDGE * float(np.median(np.diff(bounds)))
+    due, one = _next_beat(bounds[bounds <= end + edge][-_PULSE:], end)
+    comes, other = _next_beat(bounds[bounds >= start - edge][:_PULSE], start)
+    period = min(one, other)
+    return ((comes - due + period / 2) % period - period / 2) / track.source.sample_rate
+
+
+def _next_beat(beats: DoubleArray, at: int) -> tuple[float, float]:
+    """Samples from `at` to the nearest beat of the pulse of `beats`, and its period."""
+    if len(beats) < 3:
+        return 0.0, 1.0
+    period, first = np.polyfit(np.arange(len(beats)), beats, 1)
+    return float(period * round((at - first) / period) + first - at), float(period)
 
 
 def _covered(plays: IntArray, labels: IntArray, target: int, track: Track) -> float:
