@@ -6,30 +6,38 @@ bear a fault (no join to spoil, nothing spoiled to keep) gives None. Truth and f
 encoder make the sound of both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 
 from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import BoolArray, IntArray
+from rl_editor.arrays import IntArray
 from rl_editor.edits.edl import EDL, Maker, Segment
+from rl_editor.edits.fault_places import (
+    MISTAKE_BEATS,
+    beat_s,
+    dead_samples,
+    flows,
+    kept_beats,
+    mistakes,
+    nearest_row,
+    phrase_starts,
+    unlike,
+    whole_beats,
+)
 
 Plant = Callable[[EDL, Track, float, np.random.Generator], EDL | None]
 """Of an edit, the Track of its source, the grade, and all that is random."""
 
-Place = TypeVar("Place")
-
 _FADE_S = 0.008
-_PHRASE_BARS = 4
-_LOOP_BEATS = 16
+_LOOP_BEATS = _PART_BEATS = 16
 _APART_BEATS = 16
 _LEAST_BEATS = 8
-_SPOILED_BEATS = 4
-_DEAD = 0.9
+_BESIDE_BEATS = 4  # at least, that are left of a stretch on each side
+_DEAD, _DEAD_ROOM_S = 0.9, 10.0
 
 
 @dataclass(frozen=True)
@@ -57,9 +65,9 @@ class Fault:
 
 def mid_phrase_cut(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
     """The second half of `grade` phrases is left out."""
-    opens = _phrase_starts(track)
+    opens = phrase_starts(track)
     places = []
-    for k, rows in _rows(edl, track):
+    for k, rows in whole_beats(edl, track):
         for first, last in pairwise(opens):
             middle = (first + last) // 2
             middle -= int(track.bar_position[middle])
@@ -85,7 +93,7 @@ def off_beat_join(edl: EDL, track: Track, grade: float, rng: np.random.Generator
 
 def join_off_by_beats(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
     """One join limps: what follows is entered `grade` beats too early or too late."""
-    return _moved_join(edl, track, lambda at: grade * _beat_s(track, at), rng)
+    return _moved_join(edl, track, lambda at: grade * beat_s(track, at), rng)
 
 
 def hard_cut(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
@@ -116,27 +124,45 @@ def level_jump(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -
 
 
 def lost_ending(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
-    """The last `grade` seconds are missing: first the ring-out, then the end of the music."""
+    """About the last `grade` seconds of the music are missing: first the ring-out. With them goes what followed.
+
+    It ends within a beat at every grade, and no dead time is lost within the music, so that nothing is won by what a
+    loss happens to hit.
+    """
     last = edl.segments[-1]
-    end = last.end - round(grade * edl.source.sample_rate)
-    if end - last.start < 4 * grade * edl.source.sample_rate:
+    played = (track.bounds[:-1] < last.end) & (track.bounds[1:] > last.start)
+    ends = int(track.bounds[1:][played & track.is_music].max(initial=0))
+    cut = (min(last.end, ends) if ends else last.end) - round(grade * edl.source.sample_rate)
+    beat = int(np.searchsorted(track.bounds, cut, side="right")) - 1
+    if cut - last.start < 4 * grade * edl.source.sample_rate or dead_samples(track, cut, ends):
         return None
+    end = int(track.bounds[beat : beat + 2].sum()) // 2
     return replace(edl, segments=(*edl.segments[:-1], replace(last, end=end)))
 
 
 def lost_start(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
-    """The first `grade` beats are missing."""
+    """About the first `grade` beats of the music are missing.
+
+    It begins at one place of a bar at every grade, never where a bar does, and no dead time is lost within the music,
+    so that nothing is won by what a loss happens to hit.
+    """
     first = edl.segments[0]
-    row = _row(track, first.start) + round(grade)
-    if row + _LEAST_BEATS > _row(track, first.end):
+    begins, ends = nearest_row(track, first.start), nearest_row(track, first.end)
+    within_bar = np.flatnonzero(track.bar_position[begins + 1 : ends]) + begins + 1
+    if begins + round(grade) + _LEAST_BEATS > ends or len(within_bar) == 0:
         return None
-    return replace(edl, segments=(replace(first, start=int(track.bounds[row])), *edl.segments[1:]))
+    alike = within_bar[track.bar_position[within_bar] == track.bar_position[within_bar[0]]]
+    row = int(alike[np.abs(alike - begins - grade).argmin()])
+    if not track.is_music[begins:row].all():
+        return None
+    lost = int(track.bounds[row] - track.bounds[begins])
+    return replace(edl, segments=(replace(first, start=first.start + lost), *edl.segments[1:]))
 
 
 def fragment_chain(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
     """`grade` bars that follow each other are played in a drawn order: a join at nearly each."""
     n = round(grade)
-    k, (first, last) = max(_rows(edl, track), key=lambda each: each[1][1] - each[1][0])
+    k, (first, last) = max(whole_beats(edl, track), key=lambda each: each[1][1] - each[1][0])
     bars = [row for row in range(first, last) if track.bar_position[row] == 0]
     if len(bars) < n + 3:
         return None
@@ -149,54 +175,60 @@ def fragment_chain(edl: EDL, track: Track, grade: float, rng: np.random.Generato
 
 
 def wrong_order(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
-    """Two neighbouring parts of about `grade` beats, each from a phrase's beginning, have changed places."""
-    n = round(grade)
-    opens = _phrase_starts(track)
-    places = []
-    for k, (first, last) in _rows(edl, track):
+    """`grade` times two neighbouring parts of four bars or so, each from a phrase's beginning, have changed places."""
+    opens = phrase_starts(track)
+    places: list[tuple[int, list[int]]] = []
+    for k, (first, last) in whole_beats(edl, track):
         starts = opens[(opens >= first) & (opens <= last)]
         for row in starts:
-            wanted = [int(starts[np.abs(starts - row - beats).argmin()]) for beats in (n, 2 * n)]
-            if row < wanted[0] < wanted[1] and abs(wanted[0] - row - n) <= n // 2:
+            wanted = [int(starts[np.abs(starts - row - beats).argmin()]) for beats in (_PART_BEATS, 2 * _PART_BEATS)]
+            if row < wanted[0] < wanted[1] and abs(wanted[0] - row - _PART_BEATS) <= _PART_BEATS // 2:
                 places.append((k, [int(row), *wanted]))
-    if not places:
+    middle = np.median([rows[1] for _, rows in places]) if places else 0
+    chosen: list[tuple[int, list[int]]] = []
+    for k, rows in sorted(places, key=lambda place: abs(place[1][1] - middle)):
+        if all(k != other or rows[-1] <= taken[0] or taken[-1] <= rows[0] for other, taken in chosen):
+            chosen.append((k, rows))
+    if len(chosen) < grade:
         return None
-    k, rows = _middle(places, lambda place: place[1][1])
-    return _reordered(edl, track, k, track.bounds[rows], np.array([1, 0]))
+    for k, rows in sorted(chosen[: round(grade)], reverse=True):
+        edl = _reordered(edl, track, k, track.bounds[rows], np.array([1, 0]))
+    return edl
 
 
 def spoiled_kept(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
-    """`grade` beats are played from an attempt in which they hold mistakes."""
+    """`grade` mistakes are heard: each with the beats around it, in place of the beats that are most like those."""
     if track.spoiled is None:
         return None
-    n = round(grade)
-    bad = np.where(track.is_music & ~_kept(edl, track), track.spoiled, -1.0)
-    sums = np.convolve(bad, np.ones(_SPOILED_BEATS), mode="valid")
-    if len(sums) == 0 or sums.max() < 1.0:
-        return None
-    there = int(sums.argmax())  # at every grade the same beats first, so that more of it is more
-    places = [
+    heard = (track.features - track.features.mean(axis=0)) / np.maximum(track.features.std(axis=0), 1e-6)
+    free = [
         (k, row)
-        for k, (first, last) in _rows(edl, track)
-        for row in range(first + 4, last - 4)
-        if track.bar_position[row] == track.bar_position[there]
+        for k, (first, last) in whole_beats(edl, track)
+        for row in range(first + _BESIDE_BEATS, last - _BESIDE_BEATS - MISTAKE_BEATS + 1)
     ]
-    if not places or there + n > track.n_beats:
+    places: list[tuple[int, int, int]] = []
+    for there in mistakes(edl, track):
+        if len(places) == grade or not free:
+            break
+        k, row = min(free, key=lambda place: unlike(heard, place[1], there))
+        places.append((k, row, there))
+        free = [place for place in free if place[0] != k or abs(place[1] - row) >= _APART_BEATS]
+    if len(places) < grade:
         return None
-    k, row = _middle(places, lambda place: place[1])
-    if row + n > _rows(edl, track)[k][1][1] - 4:
-        return None
-    left, entered = _split(edl.segments[k], track, row, row + n)
-    wrong = Segment(int(track.bounds[there]), int(track.bounds[there + n]), _fade(edl), why="spoiled")
-    return replace(edl, segments=(*edl.segments[:k], left, wrong, entered, *edl.segments[k + 1 :]))
+    segments = list(edl.segments)
+    for k, row, there in sorted(places, reverse=True):
+        left, entered = _split(segments[k], track, row, row + MISTAKE_BEATS)
+        start, end = track.bounds[[there, there + MISTAKE_BEATS]].tolist()
+        segments[k : k + 1] = [left, Segment(start, end, _fade(edl), why="spoiled"), entered]
+    return replace(edl, segments=tuple(segments))
 
 
 def superseded_kept(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
     """The first `grade` of a song, as a share, is played from another attempt at it."""
     if track.song is None or track.attempt is None:
         return None
-    kept = _kept(edl, track)
-    k, (first, last) = max(_rows(edl, track), key=lambda each: each[1][1] - each[1][0])
+    kept = kept_beats(edl, track)
+    k, (first, last) = max(whole_beats(edl, track), key=lambda each: each[1][1] - each[1][0])
     song = int(np.bincount(track.song[first:last][track.is_music[first:last]] + 1, minlength=1).argmax()) - 1
     n = round(grade * (last - first))
     long_enough = [
@@ -214,29 +246,31 @@ def superseded_kept(edl: EDL, track: Track, grade: float, rng: np.random.Generat
 
 
 def dead_time_kept(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
-    """`grade` seconds without music are kept before a stretch or after the last."""
-    n = round(grade * edl.source.sample_rate)
-    choices = [
-        (k, replace(segment, start=segment.start - n, fade=min(segment.fade, segment.start - n)))
-        for k, segment in enumerate(edl.segments)
-        if (k == 0 or k in edl.joins) and _dead(track, segment.start - n, segment.start)
-    ]
-    last = edl.segments[-1]
-    if _dead(track, last.end, last.end + n):
-        choices.append((len(edl.segments) - 1, replace(last, end=last.end + n)))
-    if not choices:
+    """`grade` seconds without music are kept before a stretch or after the last, there where there are most."""
+    n, room = round(grade * edl.source.sample_rate), round(_DEAD_ROOM_S * edl.source.sample_rate)
+    places = [(k, edl.segments[k].start, -1) for k in (0, *edl.joins)]
+    places.append((len(edl.segments) - 1, edl.segments[-1].end, 1))
+
+    def dead(at: int, way: int, longer: int) -> int:
+        first, last = sorted((at, at + way * longer))
+        return dead_samples(track, first, last)
+
+    places = [(k, at, way) for k, at, way in places if dead(at, way, n) >= _DEAD * n]
+    if not places:
         return None
-    k, longer = choices[int(rng.integers(len(choices)))]
+    k, at, way = max(places, key=lambda place: dead(place[1], place[2], room))
+    segment = edl.segments[k]
+    longer = replace(segment, end=at + n) if way > 0 else replace(segment, start=at - n, fade=min(segment.fade, at - n))
     return replace(edl, segments=(*edl.segments[:k], longer, *edl.segments[k + 1 :]))
 
 
 def repeat_overdone(edl: EDL, track: Track, grade: float, rng: np.random.Generator) -> EDL | None:
     """Four bars are played `grade` times more, in place of what would have followed."""
     n = round(grade) * _LOOP_BEATS
-    opens = _phrase_starts(track)
+    opens = phrase_starts(track)
     places = [
         (k, int(row))
-        for k, (first, last) in _rows(edl, track)
+        for k, (first, last) in whole_beats(edl, track)
         for row in opens
         if first <= row and row + _LOOP_BEATS + n <= last - 4
     ]
@@ -261,8 +295,8 @@ FAULTS = (
     Fault("lost ending", (1, 3, 8), "s", "ending", lost_ending),
     Fault("lost start", (1, 5, 13), "beats", "start", lost_start),
     Fault("fragment chain", (4, 8, 16), "bars", "fragmentation", fragment_chain),
-    Fault("wrong order", (16, 32), "beats", "order_agreement", wrong_order, needs_human=True),
-    Fault("spoiled attempt kept", (4, 8, 16), "beats", "agreement", spoiled_kept, needs_human=True),
+    Fault("wrong order", (1, 2), "pairs", "order_agreement", wrong_order, needs_human=True),
+    Fault("spoiled attempt kept", (1, 2, 4), "mistakes", "agreement", spoiled_kept, needs_human=True),
     Fault("superseded instead of kept", (0.25, 0.5, 1), "share", "agreement", superseded_kept, needs_human=True),
     Fault("dead time kept", (2, 5, 10), "s", "dead_time", dead_time_kept),
     Fault("repeat overdone", (1, 2, 4), "times", "repetition", repeat_overdone),
@@ -270,15 +304,9 @@ FAULTS = (
 """All kinds, with their grades."""
 
 
-def _middle(places: Sequence[tuple[int, Place]], row: Callable[[tuple[int, Place]], int]) -> tuple[int, Place]:
-    """The place whose row is nearest to the median of all: much the same at every grade."""
-    rows = np.array([row(place) for place in places])
-    return places[int(np.abs(rows - np.median(rows)).argmin())]
-
-
 def _moved_join(edl: EDL, track: Track, moved_s: Callable[[int], float], rng: np.random.Generator) -> EDL | None:
     """One join into flowing music entered too early or too late."""
-    flowing = [k for k in edl.joins if _flows(edl, track, k)]
+    flowing = [k for k in edl.joins if flows(edl, track, k)]
     if not flowing:
         return None
     k = int(rng.choice(flowing))
@@ -289,13 +317,6 @@ def _moved_join(edl: EDL, track: Track, moved_s: Callable[[int], float], rng: np
     return replace(
         edl, segments=(*edl.segments[:k], replace(segment, start=segment.start + moved), *edl.segments[k + 1 :])
     )
-
-
-def _flows(edl: EDL, track: Track, k: int) -> bool:
-    """Whether music would have gone on where join k leaves the raw, or led to where it enters it."""
-    row, into = _row(track, edl.segments[k - 1].end), _row(track, edl.segments[k].start)
-    follows = row < track.n_beats and track.is_music[row : row + 2].all()
-    return bool(follows or (into >= 2 and track.is_music[into - 2 : into].all()))
 
 
 def _reordered(edl: EDL, track: Track, k: int, edges: IntArray, order: IntArray) -> EDL:
@@ -319,47 +340,6 @@ def _split(segment: Segment, track: Track, leave: int, enter: int) -> tuple[Segm
     fade = round(_FADE_S * track.source.sample_rate)
     left = replace(segment, end=int(track.bounds[leave]))
     return left, replace(segment, start=int(track.bounds[enter]), fade=fade)
-
-
-def _rows(edl: EDL, track: Track) -> Sequence[tuple[int, tuple[int, int]]]:
-    """Each segment's number with the whole beats it plays, [first, last)."""
-    rows = []
-    for k, segment in enumerate(edl.segments):
-        first = int(np.searchsorted(track.bounds, segment.start))
-        last = int(np.searchsorted(track.bounds, segment.end, side="right")) - 1
-        rows.append((k, (first, max(first, last))))
-    return rows
-
-
-def _row(track: Track, at: int) -> int:
-    return int(np.abs(track.bounds - at).argmin())
-
-
-def _kept(edl: EDL, track: Track) -> BoolArray:
-    """Beats that are played at least in part."""
-    kept = np.zeros(track.n_beats, dtype=bool)
-    for segment in edl.segments:
-        kept |= (track.bounds[:-1] < segment.end) & (track.bounds[1:] > segment.start)
-    return kept
-
-
-def _phrase_starts(track: Track) -> IntArray:
-    """Rows on which phrases begin; every fourth bar where none are known."""
-    bar = track.bar // _PHRASE_BARS if track.phrase is None else track.phrase
-    return np.flatnonzero(np.diff(bar, prepend=bar[0] - 1)).astype(np.int64)
-
-
-def _beat_s(track: Track, at: int) -> float:
-    row = min(_row(track, at), track.n_beats - 1)
-    return float(track.bounds_s[row + 1] - track.bounds_s[row])
-
-
-def _dead(track: Track, start: int, end: int) -> bool:
-    """Whether nearly all of [start, end) of the source is no music."""
-    if start < 0 or end > track.source.n_samples:
-        return False
-    overlap = np.maximum(np.minimum(track.bounds[1:], end) - np.maximum(track.bounds[:-1], start), 0)
-    return float(overlap[~track.is_music].sum()) >= _DEAD * (end - start)
 
 
 def _fade(edl: EDL) -> int:

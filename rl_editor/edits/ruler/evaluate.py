@@ -9,7 +9,14 @@ from rl_editor.edits.recovery.recover import recover
 from rl_editor.edits.ruler import agreement as agree
 from rl_editor.edits.ruler import material
 from rl_editor.edits.ruler.component import Component, Measure
-from rl_editor.edits.ruler.edges import levels_db, measure_ending, measure_fade_out_s, measure_start
+from rl_editor.edits.ruler.edges import (
+    levels_db,
+    measure_ending,
+    measure_fade_out_s,
+    measure_start,
+    silences_after,
+    silences_before,
+)
 from rl_editor.edits.ruler.flow import measure_chance
 from rl_editor.edits.ruler.hearing import mono
 from rl_editor.edits.ruler.join_quality import joins, judge_join
@@ -24,7 +31,16 @@ from rl_editor.progress import Report, ignore
 def hear_raw(raw: Array, track: Track) -> Raw:
     """A raw, float32 (channels, samples), as the ruler hears it."""
     sound = mono(raw, track.source.sample_rate)
-    return Raw(track, sound, measure_chance(sound, track), float(np.percentile(levels_db(sound), 90)))
+    sound_db = levels_db(sound)
+    loud_db = float(np.percentile(sound_db, 90))
+    return Raw(
+        track=track,
+        sound=sound,
+        chance=measure_chance(sound, track),
+        loud_db=loud_db,
+        opens=silences_before(sound_db, loud_db),
+        closes=silences_after(sound_db, loud_db),
+    )
 
 
 def evaluate(
@@ -85,6 +101,7 @@ def judge(
     track, sound = raw.track, mono(output, output_rate)
     if human is not None and human.source.n_samples != track.source.n_samples:
         raise EDLError("the edit to compare with is of another recording")
+    faded_s = measure_fade_out_s(played.played[-1].end, raw, sound) if played.played else 0.0
     judged = tuple(judge_join(join, raw, sound) for join in played.joins)
     theirs = None if human is None else known_map(human)
     components = (
@@ -92,9 +109,9 @@ def judge(
         material.dead_time(played, track),
         material.superseded(played, track),
         material.spoiled(played, track),
-        phrases(played, raw),
+        phrases(played, raw, faded_s=faded_s),
         _start(raw, played),
-        _ending(raw, sound, played),
+        _ending(raw, played, faded_s),
         material.order(played),
         material.repetition(played, track, target_s),
         material.fragmentation(played),
@@ -115,12 +132,10 @@ def _start(raw: Raw, played: SourceMap) -> Component:
     return Component("start", start.score, measures)
 
 
-def _ending(raw: Raw, sound: Array, played: SourceMap) -> Component:
+def _ending(raw: Raw, played: SourceMap, faded_s: float) -> Component:
     if not played.played:
         return Component("ending", None)
-    last = played.played[-1].end
-    faded_s = measure_fade_out_s(last, raw, sound)
-    ending = measure_ending(last, raw, faded_s=faded_s)
+    ending = measure_ending(played.played[-1].end, raw, faded_s=faded_s)
     measures = (
         Measure("music_lost_after", ending.lost_s, "s"),
         Measure("still_sounding", ending.left_db, "dB"),

@@ -11,7 +11,7 @@ import numpy as np
 from rl_editor.analysis.spectra import RATE
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array
-from rl_editor.edits.ruler.grid import beat_length_s, music_share, off_beat_s
+from rl_editor.edits.ruler.grid import beat_before_s, beat_length_s, music_share, off_beat_s
 from rl_editor.edits.ruler.hearing import (
     FRAME_S,
     Excerpt,
@@ -30,9 +30,12 @@ _BEATS = 4  # on each side; one bar hears the wrong bar, more hears the form
 _SHORTEST_S, _LONGEST_S = 1.2, 3.2
 _MOSTLY = 0.75  # share of music from which a side of a join has something to compare
 _CHANCE_PAIRS = 40
-_UNSURE, _SURE = 0.35, 0.65  # fit of onsets from which their shift is believed not at all, and fully
+_UNSURE, _SURE = 0.35, 0.65  # fit of onsets up to which their shift is not believed, and from which it is fully
 _LIMP_S = 0.08
 _NO_LIMP_S = 0.006
+_ALIKE, _SAME = 0.5, 0.8  # the same for a rhythm that comes again, where many shifts of several lengths are tried
+_APART_BEATS = (1, 2, 4)
+_FAR = 0.3  # of fit, for each beat that a shift is off the grid: eighths fit eighths
 _UNKNOWN = 0.8  # of a join with nothing to compare on either side
 
 
@@ -101,13 +104,12 @@ def measure_flow(join: Join, raw: Raw, *, whole: bool, begins: bool, ended: bool
         not begins and music_share(track, join.into - length, join.into) >= _MOSTLY,
         not ended and music_share(track, join.out, join.out + length) >= _MOSTLY,
     )
-    stumble_s = off_beat_s(track, join.out, join.into)
+    here, there = _at(raw.sound, track, join.out, reach), _at(raw.sound, track, join.into, reach)
+    stumble_s = abs(_rhythm(here, there, beat_before_s(track, join.out), off_beat_s(track, join.out, join.into)))
     if not any(sides):
         return Flow(_UNKNOWN * _on_time(stumble_s), stumble_s, None)
-    here, there = _at(raw.sound, track, join.out, reach), _at(raw.sound, track, join.into, reach)
     like = _compare(here, there, sides, raw.chance)
-    sure = float(np.clip((like.fit - _UNSURE) / (_SURE - _UNSURE), 0.0, 1.0))
-    limp_s = sure * abs(like.late_s) + (1.0 - sure) * stumble_s
+    limp_s = _between(stumble_s, abs(like.late_s), like.fit, _UNSURE, _SURE)
     terms = [2.0 ** -(value**2) for value in (like.onsets, like.chroma, like.timbre)]
     content = float(np.prod([(1.0 + term) / 2.0 if whole else term for term in terms]))
     return Flow(_on_time(limp_s) * content, limp_s, like)
@@ -133,6 +135,38 @@ def _compare(here: Excerpt, there: Excerpt, sides: tuple[bool, bool], chance: Ch
         timbre=timbre_db / chance.timbre_db,
         level_db=float(np.mean(level_db)),
     )
+
+
+def _rhythm(here: Excerpt, there: Excerpt, beat_s: float, by_grid_s: float) -> float:
+    """How much too late the beat goes on after a join, seconds.
+
+    Nothing needs to have followed or led there in the raw: the last beat, two or four before the join are compared with
+    as many after it. Told as exactly as their onsets fit; bounds, which say where about, need not be exact.
+    """
+    middle = len(here.onsets) // 2
+    about, reach = round(by_grid_s / FRAME_S), round(beat_s / FRAME_S / 2)
+    late_s, fit = by_grid_s, 0.0
+    for beats in _APART_BEATS:
+        n = round(beats * beat_s / FRAME_S)
+        shifts = range(about - reach, about + reach + 1)
+        if n > here.before or middle + shifts[0] < 0 or middle + shifts[-1] + n > len(there.onsets):
+            break
+        led = here.onsets[middle - n : middle]
+        fits = np.array([_fit(led, there.onsets[middle + by : middle + by + n]) for by in shifts])
+        best = int((fits - _FAR * np.abs(np.array(shifts) - about) * FRAME_S / beat_s).argmax())
+        if fits[best] > fit:
+            late_s, fit = (shifts[best] + _peak_offset(fits, best) + n) * FRAME_S - beats * beat_s, float(fits[best])
+    return _between(by_grid_s, late_s, fit, _ALIKE, _SAME)
+
+
+def _fit(x: Array, y: Array) -> float:
+    return 1.0 - unlike(x - x.mean(axis=0), y - y.mean(axis=0))
+
+
+def _between(first: float, second: float, fit: float, unsure: float, sure: float) -> float:
+    """The first of two values, or as far as a fit allows to believe it, the second."""
+    share = float(np.clip((fit - unsure) / (sure - unsure), 0.0, 1.0))
+    return share * second + (1.0 - share) * first
 
 
 def _distances(here: Excerpt, there: Excerpt, sides: tuple[bool, bool], shift: int) -> tuple[float, float, float]:

@@ -56,14 +56,23 @@ def beat_length_s(track: Track, at: int) -> float:
     return float(np.median(np.diff(around)))
 
 
+def beat_before_s(track: Track, at: int) -> float:
+    """Median length of the beats that lead to a sample of the raw, seconds."""
+    row = max(nearest_bound(track, at), 1)
+    return float(np.median(np.diff(track.bounds_s[max(row - _AROUND, 0) : row + 1])))
+
+
 def off_beat_s(track: Track, out: int, into: int) -> float:
-    """How far the beat stumbles when the raw is left at one sample and entered at another, seconds, at least 0."""
+    """How much too late the beat goes on when the raw is left at one sample and entered at another, seconds.
+
+    Within half a beat; negative where it comes too early.
+    """
     phases = []
     for at in (out, into):
         row = int(np.clip(np.searchsorted(track.bounds, at, side="right") - 1, 0, track.n_beats - 1))
         phases.append((at - track.bounds[row]) / (track.bounds[row + 1] - track.bounds[row]))
-    turn = (phases[1] - phases[0] + 0.5) % 1.0 - 0.5
-    return abs(float(turn)) * beat_length_s(track, into)
+    turn = (phases[0] - phases[1] + 0.5) % 1.0 - 0.5
+    return float(turn) * beat_length_s(track, into)
 
 
 def music_share(track: Track, start: int, end: int) -> float:
@@ -80,6 +89,20 @@ def music_before_s(track: Track, at: int) -> float:
 def music_after_s(track: Track, at: int) -> float:
     """Seconds of music in one run right after a sample of the raw; 0 where there is none."""
     return max((end - at for start, end in _music(track) if start <= at < end), default=0) / track.source.sample_rate
+
+
+def next_music(track: Track, at: int) -> int:
+    """Where music begins at or after a sample of the raw; within a beat that is music, or after all, the sample."""
+    return at if _inside(track, at) else min((start for start, _ in _music(track) if start >= at), default=at)
+
+
+def last_music(track: Track, at: int) -> int:
+    """Where music ended at or before a sample of the raw; within a beat that is music, or before all, the sample."""
+    return at if _inside(track, at) else max((end for _, end in _music(track) if end <= at), default=at)
+
+
+def _inside(track: Track, at: int) -> bool:
+    return any(start <= at < end for start, end in _music(track))
 
 
 def _music(track: Track) -> list[tuple[int, int]]:

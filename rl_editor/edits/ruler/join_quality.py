@@ -43,12 +43,12 @@ def judge_join(join: Join, raw: Raw, output: Array) -> JudgedJoin:
         output: mono at `hearing.RATE`.
     """
     track = raw.track
-    ended, beginning = measure_ending(join.out, raw).ended, measure_start(join.into, raw).beginning
+    ending, beginning = measure_ending(join.out, raw), measure_start(join.into, raw).beginning
     whole = opens_both(join, track)
-    flow = measure_flow(join, raw, whole=whole, begins=beginning > _LIKELY, ended=ended > _LIKELY)
+    flow = measure_flow(join, raw, whole=whole, begins=beginning > _LIKELY, ended=ending.ended > _LIKELY)
     level_db = flow.likeness.level_db if flow.likeness else 0.0
     cut = measure_cut(join, raw, output, level_db=level_db)
-    paused = ended * beginning
+    paused = ending.ended * beginning * ending.rest  # where music stops dry the beat goes on over the join
     rate = raw.sample_rate
     return JudgedJoin(
         at_s=join.at / rate,

@@ -14,10 +14,15 @@ _LOST = 3.0  # phrases torn, of which little is left
 _WHOLE = 0.8
 
 
-def phrases(played: SourceMap, raw: Raw) -> Component:
+def phrases(played: SourceMap, raw: Raw, *, faded_s: float = 0.0) -> Component:
     """How whole phrases stay at the joins, at the start and at the end; those two count half each.
 
     What is lost adds up, so that no further join can make the others better.
+
+    Args:
+        played: the output's source map.
+        raw: as heard.
+        faded_s: length of the fade-out at the output's end.
     """
     if not played.played:
         return Component("phrases", None)
@@ -25,7 +30,7 @@ def phrases(played: SourceMap, raw: Raw) -> Component:
     first, last = played.played[0].start, played.played[-1].end
     outer = [
         max(_edge(raw.track, first), measure_start(first, raw).beginning),
-        max(_edge(raw.track, last), measure_ending(last, raw).ended),
+        max(_edge(raw.track, last), measure_ending(last, raw, faded_s=faded_s).ended),
     ]
     lost = sum(1.0 - value for value in joins) + 0.5 * sum(1.0 - value for value in outer)
     whole = float(np.mean([value >= _WHOLE for value in (*joins, *outer)]))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import Array
+from rl_editor.arrays import Array, DoubleArray
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class Raw:
     chance: Chance
     loud_db: float
     """Level of its loud parts: the 90th percentile of 50 ms."""
+    opens: DoubleArray
+    """How surely silence gives way to music at each 50 ms, (F,) in [0, 1]."""
+    closes: DoubleArray
+    """How surely music has died away at each 50 ms, (F,) in [0, 1]."""
 
     @property
     def sample_rate(self) -> int:

@@ -13,6 +13,10 @@ from rl_editor.edits.faults import FAULTS, Fault
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
 KEEP_THEIR_LENGTH = ("off-beat join", "hard cut", "level jump", "fragment chain", "wrong order")
+MISTAKES = (34, 90, 120, 150)
+"""Where mistakes of two beats begin, in the attempt that is replaced."""
+AGAIN = 190
+"""Beats from there to where the kept attempt plays the same."""
 NEED_A_JOIN = ("off-beat join", "join off by part of a beat", "join off by beats", "hard cut", "level jump")
 
 
@@ -24,11 +28,15 @@ def track(make_track: Callable[..., Track]) -> Track:
     activity[20:180] = activity[210:390] = Activity.MUSIC
     made = make_track(np.random.default_rng(5), n, activity=activity)
     spoiled = np.zeros(n, dtype=np.float32)
-    spoiled[60:80] = 1.0
+    for row in MISTAKES:
+        spoiled[row : row + 2] = 1.0
+    features = made.features.copy()
+    features[210:370] = features[20:180] + 0.1  # what the kept attempt plays again
     attempt = np.zeros(n, dtype=np.int64)
     attempt[20:180], attempt[210:390] = 1, 2
     return replace(
         made,
+        features=features,
         phrase=np.arange(n) // 16,
         song=np.where(activity == Activity.MUSIC, 0, -1),
         attempt=attempt,
@@ -95,6 +103,67 @@ def test_more_is_lost_with_each_grade(name: str, exact: EDL, track: Track) -> No
     lengths = [edl.n_samples for edl in planted(BY_NAME[name], exact, track)]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] < exact.n_samples
+
+
+def test_mistakes_are_played_in_place_of_the_beats_most_like_theirs_and_a_higher_grade_has_more(
+    exact: EDL, track: Track
+) -> None:
+    edits = planted(BY_NAME["spoiled attempt kept"], exact, track)
+    mistakes = [{each for each in edl.segments if each.why == "spoiled"} for edl in edits]
+    assert [len(each) for each in mistakes] == [1, 2, 4]
+    assert mistakes[0] < mistakes[1] < mistakes[2]
+    for before, wrong in zip(edits[-1].segments, edits[-1].segments[1:], strict=False):
+        if wrong.why == "spoiled":
+            left, there = np.searchsorted(track.bounds, (before.end, wrong.start))
+            assert left == there + AGAIN
+            assert track.spoiled is not None
+            assert track.spoiled[there : there + 8].sum() == 2.0
+
+
+@pytest.mark.parametrize("off", [0, 7])
+def test_a_lost_start_begins_at_one_place_of_a_bar_as_exactly_as_before(exact: EDL, track: Track, off: int) -> None:
+    first = exact.segments[0]
+    moved = replace(exact, segments=(replace(first, start=first.start + off), *exact.segments[1:]))
+    starts = [edl.segments[0].start - off for edl in planted(BY_NAME["lost start"], moved, track)]
+    rows = np.searchsorted(track.bounds, starts)
+    assert (track.bounds[rows] == starts).all()
+    assert len(set(rows.tolist())) == len(rows)
+    assert set(track.bar_position[rows].tolist()) == {track.bar_position[rows[0]]}
+    assert track.bar_position[rows[0]] != 0
+
+
+def test_a_lost_ending_counts_from_where_the_music_ends_and_is_within_a_beat(exact: EDL, track: Track) -> None:
+    silent = replace(exact.segments[-1], end=exact.segments[-1].end + 4000)
+    longer = replace(exact, segments=(*exact.segments[:-1], silent))
+    fault = BY_NAME["lost ending"]
+    assert planted(fault, longer, track) == planted(fault, exact, track)
+    for grade, edl in zip(fault.grades, planted(fault, exact, track), strict=True):
+        end = edl.segments[-1].end
+        assert exact.segments[-1].end - end == pytest.approx(1000 * grade, abs=350)
+        assert np.abs(track.bounds - end).min() >= 150
+
+
+@pytest.mark.parametrize("name", ["lost start", "lost ending"])
+def test_nothing_is_lost_over_a_pause_in_the_music(name: str, exact: EDL, track: Track) -> None:
+    activity = track.activity.copy()
+    activity[[213, 386]] = Activity.SILENCE
+    grades = {edl.duration_s for edl in planted(BY_NAME[name], exact, replace(track, activity=activity))}
+    assert len(grades) == 1
+
+
+def test_a_higher_grade_of_wrong_order_moves_more_parts_of_four_bars(exact: EDL, track: Track) -> None:
+    one, two = planted(BY_NAME["wrong order"], exact, track)
+    assert len(exact.joins) < len(one.joins) < len(two.joins)
+    assert {segment.start for segment in one.segments} < {segment.start for segment in two.segments}
+
+
+def test_dead_time_is_kept_at_one_place_at_every_grade(exact: EDL, track: Track) -> None:
+    changed = [
+        {k for k, (ours, theirs) in enumerate(zip(exact.segments, edl.segments, strict=True)) if ours != theirs}
+        for edl in planted(BY_NAME["dead time kept"], exact, track)
+    ]
+    assert len(changed[0]) == 1
+    assert all(each == changed[0] for each in changed)
 
 
 def test_dead_time_is_as_long_as_its_grade_and_holds_no_music(exact: EDL, track: Track) -> None:

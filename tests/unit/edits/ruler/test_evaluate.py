@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl_editor.analysis.activity import Activity
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.render import render
-from rl_editor.edits.ruler.evaluate import evaluate, judge
+from rl_editor.edits.ruler.evaluate import evaluate, hear_raw, judge
 from rl_editor.edits.ruler.source_map import known_map
 from rl_editor.edits.ruler.verdict import NAMES, Verdict, to_json
 from rl_editor.errors import EDLError
 
-from .conftest import BEAT, RATE, Jam
+from .conftest import BEAT, QUIET, RATE, Jam
 
 Judged = Callable[..., Verdict]
 
@@ -47,6 +48,24 @@ def test_a_join_of_whole_phrases_is_good_and_each_ms_it_limps_is_worse(jam: Jam,
 def test_a_limp_is_told_in_ms(jam: Jam, judged: Judged) -> None:
     (join,) = judged(jam.edl((0, 16), (32.08, 68))).joins
     assert join.flow.limp_s == pytest.approx(0.04, abs=0.006)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.08, -0.08])
+def test_a_limp_between_parts_that_were_never_played_one_after_the_other_is_told_though_bounds_are_off(
+    jam: Jam, late: float
+) -> None:
+    audio, track = jam.audio.copy(), jam.track
+    first, last = QUIET + 32, QUIET + 36
+    audio[:, first * BEAT : last * BEAT] = 0.0
+    activity, bounds = track.activity.copy(), track.bounds.copy()
+    activity[first:last] = Activity.SILENCE
+    bounds[first + 1 : -1] += round(0.06 * RATE)
+    raw = hear_raw(audio, replace(track, activity=activity, bounds=bounds))
+    edl = jam.edl((0, 32), (36 + late, 68))
+    (join,) = judge(raw, render(audio, edl), RATE, known_map(edl)).joins
+    assert not join.pause
+    assert join.flow.likeness is None
+    assert join.flow.limp_s == pytest.approx(abs(late) * BEAT / RATE, abs=0.008)
 
 
 def test_a_join_into_the_wrong_bar_is_worse_than_into_the_right_one(jam: Jam, judged: Judged) -> None:

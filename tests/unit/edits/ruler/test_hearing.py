@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl_editor.edits.ruler.grid import music_after_s, music_before_s, music_share, off_beat_s, place
+from rl_editor.edits.ruler.grid import (
+    last_music,
+    music_after_s,
+    music_before_s,
+    music_share,
+    next_music,
+    off_beat_s,
+    place,
+)
 from rl_editor.edits.ruler.hearing import between, excerpt, mono, side, unlike
 
 from .conftest import BEAT, BEATS, QUIET, RATE, RING, Jam
@@ -45,8 +53,9 @@ def test_unlikeness_is_0_for_itself_and_1_for_what_shares_nothing() -> None:
 
 @given(out=st.integers(QUIET, 60), into=st.integers(QUIET, 60), late=st.floats(-0.45, 0.45))
 def test_a_stumble_is_how_far_beats_are_apart_in_phase(jam: Jam, out: int, into: int, late: float) -> None:
+    """Entered later in its beat than the other was left, music goes on too early."""
     stumble_s = off_beat_s(jam.track, out * BEAT, into * BEAT + round(late * BEAT))
-    assert stumble_s == pytest.approx(abs(late) * BEAT / RATE, abs=2 / RATE)
+    assert stumble_s == pytest.approx(-late * BEAT / RATE, abs=2 / RATE)
 
 
 def test_a_place_knows_beat_bar_and_phrase(jam: Jam) -> None:
@@ -64,3 +73,13 @@ def test_music_around_a_place_is_counted_to_the_ends_of_its_run(jam: Jam) -> Non
     assert music_after_s(jam.track, last) == 0.0
     assert music_after_s(jam.track, last - BEAT) == pytest.approx(BEAT / RATE)
     assert music_share(jam.track, first - BEAT, first + BEAT) == pytest.approx(0.5)
+
+
+def test_music_next_to_a_place_is_the_place_itself_within_music_and_beyond_all_of_it(jam: Jam) -> None:
+    first, last = QUIET * BEAT, (QUIET + BEATS + RING) * BEAT
+    assert [next_music(jam.track, at) for at in (first - 3 * BEAT, first + 7, last)] == [first, first + 7, last]
+    assert [last_music(jam.track, at) for at in (first - BEAT, first + 7, last + BEAT)] == [
+        first - BEAT,
+        first + 7,
+        last,
+    ]
