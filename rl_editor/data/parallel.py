@@ -179,24 +179,28 @@ def _ended(advice: str) -> EditorError:
 
 
 def _left_in_silence(results: _Results) -> _Results:
-    """The results of joblib, which warns when it is interrupted or not asked for all of them; that is no news to us."""
+    """The results of joblib, without warnings that are no news to us.
+
+    It tells when it is interrupted or not asked for all results, and when it replaces a worker that has grown.
+    """
     try:
         while True:
-            with _farewell_ignored():
+            with _news_ignored():
                 try:
                     result = next(results)
                 except StopIteration:
                     return
             yield result
     finally:
-        with _farewell_ignored():
+        with _news_ignored():
             results.close()
 
 
 @contextmanager
-def _farewell_ignored() -> Iterator[None]:
+def _news_ignored() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "[0-9]+ tasks (which were still|have been successfully)", UserWarning)
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield
 
 
