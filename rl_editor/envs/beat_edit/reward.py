@@ -29,8 +29,9 @@ _JUMP_DB = 6.0
 class RewardConfig:
     """What the environment pays for, in seconds of good music."""
 
-    prices: Prices = field(default_factory=Prices)
-    """Content, seam, beginning, ending, repeats and length: what the planner plans by."""
+    prices: Prices = field(default_factory=lambda: Prices(bad_s=4.0))
+    """Content, seam, beginning, ending, repeats and length: what the planner plans by, but that bad joins cost about
+    the same, or whoever joins at random would do worse than who plays one bar again and again."""
     superseded: float = 0.5
     """Share of its worth that a beat loses if a better attempt replaces it; which is better is only a guess."""
     fade_s: float = 0.5
@@ -183,10 +184,12 @@ def best_window(track: Track, worth: Worth, target: int, config: RewardConfig) -
         return _best_loop(track, worth, target, config)
     first = np.arange(track.n_beats)
     after = np.searchsorted(bounds, bounds[:-1] + target)
+    near = max(int(np.diff(bounds).max()), track.source.sample_rate)  # a second, or a beat where that is longer
     best = -np.inf
     for last in (after, after - 1):
-        fits = (last > first) & (last <= track.n_beats)
-        begin, end = first[fits], last[fits]
+        end = np.minimum(last, track.n_beats)
+        fits = (end > first) & (np.abs(bounds[end] - bounds[:-1] - target) <= near)
+        begin, end = first[fits], end[fits]
         if len(begin):
             played = worth.until[end] - worth.until[begin] + end_terms(worth, begin, end, config)
             best = max(best, float((played + length_term(bounds[end] - bounds[begin], target, track, config)).max()))

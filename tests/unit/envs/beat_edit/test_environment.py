@@ -163,6 +163,8 @@ def test_the_best_window_returns_nothing(make_track: MakeTrack) -> None:
         lengths = track.bounds[begin + 1 :] - track.bounds[begin]
         enough = int(np.searchsorted(lengths, target))
         for length in lengths[max(enough - 1, 0) : enough + 1].tolist():
+            if abs(length - target) > 1000:
+                continue
             piece = Segment(int(track.bounds[begin]), int(track.bounds[begin] + length), 0)
             terms = terms_of(EDL(track.source, (piece,), Maker("test"), target / 1000), track, config)
             values.append(sum(terms) - terms.coverage)
@@ -173,7 +175,7 @@ def test_the_best_window_returns_nothing(make_track: MakeTrack) -> None:
 @given(seed=seeds, keep=st.floats(0.2, 0.9))
 def test_the_planners_optimum_costs_the_same_when_it_is_stepped(make_track: MakeTrack, seed: int, keep: float) -> None:
     track = songs(make_track, seed, 120)[0]
-    request, config = EditRequest(keep=keep), PlannerConfig()
+    request, config = EditRequest(keep=keep), PlannerConfig(RewardConfig().prices)
     wishes, score = resolve(track, request), content.rules(track, superseded=RewardConfig().superseded)
     landings = landings_of(track, wishes, crossings=False)
     surcharge = np.zeros(len(landings.leave), dtype=np.float32)
