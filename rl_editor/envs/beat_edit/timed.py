@@ -3,7 +3,7 @@
 Such times have gaps, so two bounds would not do. Time is counted as where the edit would end if it went on without a
 landing: the playhead's bound and what is still to play. KEEP leaves that as it is; a landing moves it by what it skips.
 So rounding happens at landings alone: a cell of the table is true only if all times in it finish, which loses up to a
-cell at each landing but never promises too much.
+cell at each landing but never promises too much. What KEEP alone can finish is told exactly.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,9 @@ class FinishingTimes:
     """Samples."""
     earliest: int
     """Samples at which the first cell begins; negative."""
+    straight: IntArray
+    """The earliest and the latest time that KEEP alone can finish from each playhead, (B+1, 2); the latest is the
+    earlier where there is none."""
     via: BoolArray
     """Playheads from which KEEP leads to the reserve loop, (B+1,)."""
     loop_row: int
@@ -65,14 +68,18 @@ def finishing_times(
     n_cells = (int(bounds[-1]) + longest + 4 * window) // cell + 1
     every = (1 << n_cells) - 1
     finishes = [0] * len(bounds)
+    straight = np.tile([1, 0], (len(bounds), 1))
     for p in range(len(bounds) - 1, -1, -1):
         cells = 0
         if ends[p]:
             first = -(-(int(bounds[p]) - window - earliest) // cell)
             last = (int(bounds[p]) + window + 1 - earliest) // cell
             cells |= ((1 << last) - 1) & ~((1 << first) - 1) if last > first else 0
+            straight[p] = bounds[p] - window, bounds[p] + window
         if p < len(bounds) - 1 and keeps[p]:
             cells |= finishes[p + 1]
+            if straight[p + 1, 0] <= straight[p + 1, 1]:
+                straight[p] = straight[p, 0] if ends[p] else straight[p + 1, 0], straight[p + 1, 1]
         for k in np.flatnonzero(onward[p]).tolist():
             cells |= _moved(finishes[int(beat[p, k]) + 1], int(shift[p, k]), cell)
         finishes[p] = cells & every
@@ -80,7 +87,8 @@ def finishing_times(
     held = np.concatenate([[0], np.cumsum(~keeps)])
     playhead = np.arange(len(bounds))
     via = (playhead <= row) & (held[row] == held) & (loop_row is not None)
-    return FinishingTimes(np.stack([_bits(each, n_cells) for each in finishes]), cell, earliest, via, row)
+    table = np.stack([_bits(each, n_cells) for each in finishes])
+    return FinishingTimes(table, cell, earliest, straight, via, row)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +103,8 @@ class Timed:
     """(R',) int64."""
     earliest: Tensor
     """(R',) int64."""
+    straight: Tensor
+    """(R', B+1, 2) int64."""
     via: Tensor
     """(R', B+1) bool."""
     loop_row: Tensor
@@ -108,7 +118,7 @@ class Timed:
             return None
         cells = max(each.finishes.shape[1] for each in needed)
 
-        def padded(array: BoolArray, *lengths: int) -> BoolArray:
+        def padded(array: np.ndarray, *lengths: int) -> np.ndarray:
             return np.pad(array, [(0, n - m) for n, m in zip(lengths, array.shape, strict=True)])
 
         places = iter(range(len(needed)))
@@ -117,6 +127,7 @@ class Timed:
             finishes=torch.as_tensor(np.stack([padded(each.finishes, rows, cells) for each in needed]), device=device),
             cell=torch.tensor([each.cell for each in needed], device=device),
             earliest=torch.tensor([each.earliest for each in needed], device=device),
+            straight=torch.as_tensor(np.stack([padded(each.straight, rows, 2) for each in needed]), device=device),
             via=torch.as_tensor(np.stack([padded(each.via, rows) for each in needed]), device=device),
             loop_row=torch.tensor([each.loop_row for each in needed], device=device),
         )
@@ -137,7 +148,8 @@ class Timed:
         """
         own = self.index[row]
         at = own.clamp(min=0)
-        fits = self._cell(at, playhead, ends_at)
+        earliest, latest = self.straight[at, playhead].unbind(-1)
+        fits = self._cell(at, playhead, ends_at) | ((ends_at >= earliest) & (ends_at <= latest))
         via, loop_row = self.via[at, playhead], self.loop_row[at]
         for loops in range(1, _MOST_LOOPS + 1):
             fits |= via & (times >= loops) & self._cell(at, loop_row, ends_at - loops * loop_samples)
