@@ -3,10 +3,14 @@
     track = rl_editor.analyse(audio, sample_rate)
     song, edl = rl_editor.edit(audio, sample_rate, duration_s=240)
 
+Beat editing for agents is `gymnasium.make("rl_editor/BeatEdit-v0")`, registered with this import.
+
 Everything heavy is imported by the call that needs it.
 """
 
 from typing import TYPE_CHECKING
+
+import gymnasium
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +23,12 @@ if TYPE_CHECKING:
     from rl_editor.edits.request import Order
 
 __all__ = ["__version__", "analyse", "edit"]
+
+gymnasium.register(
+    "rl_editor/BeatEdit-v0",
+    entry_point="rl_editor.envs.beat_edit.gymnasium_env:BeatEdit",
+    vector_entry_point="rl_editor.envs.beat_edit.vector_env:BeatEditVectorEnv",
+)
 
 
 def analyse(audio: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]", sample_rate: int) -> "Track":

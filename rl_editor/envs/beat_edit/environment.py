@@ -131,6 +131,12 @@ class BeatEditEnv:
         self._begin(which)
         return self._observed(), self.mask
 
+    def restart(self, rows: Tensor, which: Tensor) -> tuple[BeatObservation, Tensor]:
+        """Begin episodes `rows` (n,) anew with instances `which` (n,); what is then observed of all N."""
+        self._renew(rows, which)
+        self.mask = self._mask()
+        return self._observed(), self.mask
+
     def step(self, action: Tensor) -> Transition[BeatObservation]:
         """One action each; one that is not legal becomes KEEP, else END, else the lowest that is."""
         legal = self.mask.gather(1, action[:, None])[:, 0]
@@ -148,7 +154,7 @@ class BeatEditEnv:
         done, never = self.state.ended, torch.zeros_like(legal)
         ended = BeatObservation(*(each[ends] for each in self._observed())) if len(ends) else None
         if ended is not None:
-            self._renew(ends)
+            self._renew(ends, self._drawn(len(ends)))
         self.mask = self._mask()
         observation = final = self._observed()
         if ended is not None:
@@ -225,14 +231,13 @@ class BeatEditEnv:
         self.returned += reward
         return reward.to(torch.float32)
 
-    def _renew(self, rows: Tensor) -> None:
-        """New instances for episodes `rows` (n,)."""
+    def _renew(self, rows: Tensor, which: Tensor) -> None:
+        """New instances `which` (n,) for episodes `rows` (n,)."""
         own = self.state
         own.plays.index_fill_(0, rows, 0)
-        drawn = self._drawn(len(rows))
-        self.instance = self.instance.index_copy(0, rows, drawn)
-        self.target = self.target.index_copy(0, rows, self.instances.target[drawn])
-        state = self.instances.begun(drawn)
+        self.instance = self.instance.index_copy(0, rows, which)
+        self.target = self.target.index_copy(0, rows, self.instances.target[which])
+        state = self.instances.begun(which)
         self.state = replace(
             own,
             track=own.track.index_copy(0, rows, state.track),
@@ -242,7 +247,7 @@ class BeatEditEnv:
             furthest=own.furthest.index_copy(0, rows, state.furthest),
             samples=own.samples.index_copy(0, rows, state.samples),
         )
-        self.units[rows] = self._units(state, self.instances.target[drawn])
+        self.units[rows] = self._units(state, self.instances.target[which])
         self.last_terms[rows] = self.terms[rows]
         for each in (self.steps, self.returned, self.counts, self.terms):
             each.index_fill_(0, rows, 0)

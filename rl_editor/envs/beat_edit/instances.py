@@ -84,6 +84,35 @@ def draw_requests(
     return drawn
 
 
+def draw_instances(
+    tracks: Sequence[Track], count: int, rng: np.random.Generator, drawn: InstanceConfig, config: RewardConfig
+) -> Instances:
+    """Instances of `count` drawn requests, without those that no edit is known to meet.
+
+    Args:
+        tracks: analyses.
+        count: how many are drawn.
+        rng: of the drawing.
+        drawn: which are drawn.
+        config: prices, for the best window.
+    Raises:
+        RequestError: no edit is known to meet any of them.
+    """
+    made, can = _with_repeats(_made(tracks, draw_requests(tracks, count, rng, drawn), config, "cpu"))
+    kept = can.nonzero()[:, 0]
+    if len(kept) == 0:
+        raise RequestError(_refusal(made, 0))
+    return replace(
+        made,
+        requests=tuple(made.requests[number] for number in kept.tolist()),
+        row=made.row[kept],
+        target=made.target[kept],
+        loops=made.loops[kept],
+        most_plays=made.most_plays[kept],
+        baseline=made.baseline[kept],
+    )
+
+
 def make_instances(
     tracks: Sequence[Track],
     requests: Sequence[tuple[int, EditRequest]],
@@ -101,6 +130,19 @@ def make_instances(
     Raises:
         RequestError: a request without a length, or one that no edit by KEEP and landings is known to meet.
     """
+    made, can = _with_repeats(_made(tracks, requests, config, device))
+    if not bool(can.all()):
+        raise RequestError(_refusal(made, int((~can).nonzero()[0])))
+    return made
+
+
+def _made(
+    tracks: Sequence[Track],
+    requests: Sequence[tuple[int, EditRequest]],
+    config: RewardConfig,
+    device: torch.device | str,
+) -> Instances:
+    """Instances without repeats that nobody asked for."""
     assignments: dict[tuple[object, ...], Assignment] = {}
     rows = [_assign(assignments, number, tracks[number], request) for number, request in requests]
     targets = [_target(tracks[number], request) for number, request in requests]
@@ -112,7 +154,7 @@ def make_instances(
         if (number, target) not in windows:
             windows[number, target] = best_window(tracks[number], worths[number], target, config)
     place = {id(track): number for number, track in enumerate(tracks)}
-    made = Instances(
+    return Instances(
         tracks=tuple(tracks),
         track=torch.tensor([place[id(each.track)] for each in numbered], device=device),
         rules=rules,
@@ -127,7 +169,6 @@ def make_instances(
             device=device,
         ),
     )
-    return _with_repeats(made)
 
 
 def _assign(assignments: dict[tuple[object, ...], Assignment], number: int, track: Track, request: EditRequest) -> int:
@@ -150,8 +191,8 @@ def _target(track: Track, request: EditRequest) -> int:
     return round(length_s * track.source.sample_rate)
 
 
-def _with_repeats(made: Instances) -> Instances:
-    """The instances with repeats where their length demands them, as many as are needed."""
+def _with_repeats(made: Instances) -> tuple[Instances, Tensor]:
+    """The instances with repeats where their length demands them, as many as are needed, and which can be met."""
     everyone = torch.arange(len(made), device=made.row.device)
     can = finishable(made, everyone, made.target, made.loops, made.most_plays)
     for most in _MOST_PLAYS:
@@ -161,9 +202,7 @@ def _with_repeats(made: Instances) -> Instances:
         loops = made.loops | ~can
         can = finishable(made, everyone, made.target, loops, plays)
         made = replace(made, loops=loops, most_plays=plays)
-    if not bool(can.all()):
-        raise RequestError(_refusal(made, int((~can).nonzero()[0])))
-    return made
+    return made, can
 
 
 def finishable(made: Instances, which: Tensor, target: Tensor, loops: Tensor, most_plays: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from rl_editor.edits.wishes import resolve
 from rl_editor.envs.base import check_env, random_legal
 from rl_editor.envs.beat_edit.edit_terms import terms_of
 from rl_editor.envs.beat_edit.environment import BeatEditEnv, Finished
-from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances, draw_requests, make_instances
+from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances, draw_instances, draw_requests, make_instances
 from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig, best_window, worth_of
 from rl_editor.errors import RequestError
 
@@ -219,6 +219,16 @@ def test_a_request_without_an_edit_is_refused_with_the_nearest_lengths(make_trac
         make_instances([none], [(0, EditRequest(keep=1.4))], RewardConfig())
     with pytest.raises(RequestError, match="needs a length"):
         make_instances([track], [(0, EditRequest())], RewardConfig())
+
+
+def test_drawn_requests_that_no_edit_meets_are_left_out(make_track: MakeTrack) -> None:
+    track = songs(make_track, 5, 60)[0]
+    none = replace(track, landings=replace(track.landings, beat=np.full_like(track.landings.beat, -1)))
+    made = draw_instances([none], 40, np.random.default_rng(0), InstanceConfig(), RewardConfig())
+    assert 0 < len(made) < 40
+    assert float(made.target.max()) <= none.source.n_samples + 1000
+    with pytest.raises(RequestError, match="nearest lengths are"):
+        draw_instances([none], 5, np.random.default_rng(0), InstanceConfig(shortest=1.4), RewardConfig())
 
 
 def test_an_illegal_action_becomes_a_legal_one_and_is_counted(make_track: MakeTrack) -> None:
