@@ -29,7 +29,8 @@ from rl_editor.errors import RequestError
 
 _NEVER = -(2**29)  # samples that stand for: not at all
 _MOST = 2**30  # samples that an edit may be long, 6 hours at 48 kHz
-_BEAT, _LEAST, _MOST_LEFT, _MOST_VIA, _FADES = range(5)
+_BEAT, _LEAST, _MOST_LEFT, _MOST_VIA, _LEGAL = range(5)
+_FIRST_BYTE = 6  # of a row of moves: KEEP's, then END's, then four for each landing
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +58,11 @@ class Rules:
     """Sections may change places, (R,) bool."""
     first: Tensor
     """Beat that an edit has to begin with, (R,) int64; -1 where it may choose."""
-    landing: Tensor
-    """What the mask needs of each landing, side by side so that one gather brings it, (R, B+1, 5, K) int32: its beat
-    (-1 for none); the least and the most samples that may be left to play before it; the most by way of the reserve
-    loop, that loop not counted; its legal fade classes, a byte each."""
-    keep: Tensor
-    """The same of KEEP: least, most and most by the reserve loop, (R, B+1, 3) int32."""
+    moves: Tensor
+    """What the mask needs of KEEP, END and each landing, side by side so that one gather brings it, (R, B+1, 5, 2 + K)
+    int32: the beat that is then played (-1 for no landing); the least and the most samples that may be left to play
+    before it; the most by way of the reserve loop, that loop not counted; and where it is legal, a byte each for the
+    four fade classes of a landing, the third for KEEP and the fourth for END."""
     loop_beat: Tensor
     """Beat on which the reserve loop lands, (R,) int64; the number of beats where there is none."""
     loop_samples: Tensor
@@ -120,25 +120,23 @@ class _Graph:
         there = (playhead <= row) & (held[row] == held[playhead])
         return np.where(there, self.bounds[row] - self.bounds + ahead[row], _NEVER)
 
-    def landing(self, ahead: IntArray, through: IntArray) -> IntArray:
-        """`Rules.landing` of this assignment, (B+1, 5, K)."""
-        after = self.beat + 1
-        fades = self.legal[:, 2:].astype(np.uint8).reshape(len(self.bounds), -1, FADE_CLASSES)
+    def moves(self, ahead: IntArray, through: IntArray) -> IntArray:
+        """`Rules.moves` of this assignment, (B+1, 5, 2 + K)."""
+        playhead, w = np.arange(len(self.bounds)), self.window
+        fades = self.legal[:, 2:].astype(np.uint8).reshape(len(self.bounds), -1, FADE_CLASSES).view(np.int32)[..., 0]
+        after, length = np.minimum(playhead + 1, len(self.bounds) - 1), np.append(np.diff(self.bounds), 0)
+        there = self.beat + 1
+        end = np.full_like(playhead, w)
+        keep, stop = self.legal[:, KEEP].astype(np.int64) << 16, self.legal[:, END].astype(np.int64) << 24
         columns = (
-            np.where(self.valid, self.beat, -1),
-            self.lasts - self.window,
-            self.lasts + self.window + ahead[after],
-            self.lasts + self.window + through[after],
-            fades.view(np.int32)[..., 0],
+            (playhead, playhead, np.where(self.valid, self.beat, -1)),
+            (length - w, -end, self.lasts - w),
+            (length + w + ahead[after], end, self.lasts + w + ahead[there]),
+            (length + w + through[after], end + _NEVER, self.lasts + w + through[there]),
+            (keep, stop, fades),
         )
-        return np.stack([np.maximum(column, _NEVER) for column in columns], axis=1)
-
-    def keep(self, ahead: IntArray, through: IntArray) -> IntArray:
-        """`Rules.keep` of this assignment, (B+1, 3)."""
-        length = np.append(np.diff(self.bounds), 0)
-        after = np.minimum(np.arange(len(self.bounds)) + 1, len(self.bounds) - 1)
-        columns = (length - self.window, length + self.window + ahead[after], length + self.window + through[after])
-        return np.stack([np.maximum(column, _NEVER) for column in columns], axis=1)
+        packed = [np.column_stack(column) for column in columns]
+        return np.stack([np.maximum(column, _NEVER) for column in packed], axis=1)
 
 
 def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str = "cpu") -> Rules:
@@ -174,8 +172,7 @@ def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str 
         window=numbers([graph.window for graph in graphs]),
         free=torch.tensor([each.free for each in assignments], device=device),
         first=numbers([-1 if each.wishes.start is None else each.wishes.start for each in assignments]),
-        landing=padded((graph.landing(ahead, through) for graph, ahead, through in reaches), torch.int32),
-        keep=padded((graph.keep(ahead, through) for graph, ahead, through in reaches), torch.int32),
+        moves=padded((graph.moves(ahead, through) for graph, ahead, through in reaches), torch.int32),
         loop_beat=numbers([rows if loop is None else loop[1] for loop in loops]),
         loop_samples=numbers([0 if loop is None else loop[2] for loop in loops]),
         timed=_timed(assignments, graphs, loops, rows, device),
@@ -239,31 +236,23 @@ def allowed(rules: Rules, state: State, left: Tensor, *, loops: Tensor, most_pla
         loops: whether beats may be repeated, (N,) bool.
         most_plays: how often a beat may be landed on, (N,) int64.
     """
-    row, p = state.track, state.playhead
-    at = row * rules.tables.bounds.shape[1] + p
-    landing = rules.landing.flatten(0, 1)[at]
-    beat = landing[:, _BEAT]
-    before, after = _reserve(rules, state, loops, most_plays)
-    loop = torch.where(beat <= rules.loop_beat[row].to(torch.int32)[:, None], after[:, None], before[:, None])
-    to_play = left.to(torch.int32)
-    short = to_play[:, None]
-    can = (short >= landing[:, _LEAST]) & ((short <= landing[:, _MOST_LEFT]) | (short <= landing[:, _MOST_VIA] + loop))
-    keep = rules.keep.flatten(0, 1)[at]
-    loop_kept = torch.where(p <= rules.loop_beat[row], after, before)
-    can_keep = (to_play >= keep[:, 0]) & ((to_play <= keep[:, 1]) | (to_play <= keep[:, 2] + loop_kept))
+    row = state.track
+    moves = rules.moves.flatten(0, 1)[row * rules.tables.bounds.shape[1] + state.playhead]
+    beat = moves[:, _BEAT]
+    behind, ahead = _reserve(rules, state, loops, most_plays)
+    loop = torch.where(beat <= rules.loop_beat[row, None], ahead[:, None], behind[:, None])
+    short = left.to(torch.int32)[:, None]
+    can = (short >= moves[:, _LEAST]) & ((short <= moves[:, _MOST_LEFT]) | (short <= moves[:, _MOST_VIA] + loop))
     if rules.timed is not None:
-        can = _in_time(rules, rules.timed, row, beat, short - landing[:, _LEAST], loop, otherwise=can)
-        can_keep = _in_time(
-            rules, rules.timed, row, p.to(torch.int32), to_play - keep[:, 0], loop_kept, otherwise=can_keep
-        )
-    can &= _by_kind(rules, state, beat, loops, most_plays) & ~state.must_keep[:, None]
-    plain = rules.tables.legal[:, :, :2].flatten(0, 1)[at] & ~state.ended[:, None]
-    mask = torch.empty(len(row), N_ACTIONS, dtype=torch.bool, device=row.device)
-    mask[:, KEEP] = plain[:, KEEP] & (can_keep | state.must_keep)
-    mask[:, END] = plain[:, END] & ~state.must_keep & (left.abs() <= rules.window[row])
-    can &= ~state.ended[:, None]
-    mask[:, 2:] = (landing[:, _FADES] * can).view(torch.uint8)
-    return mask
+        ends = can[:, END].clone()
+        can = _in_time(rules, rules.timed, row, beat, short - moves[:, _LEAST], loop, otherwise=can)
+        can[:, END] = ends
+    can &= _by_kind(rules, state, beat, loops, most_plays)
+    only_keep = torch.arange(can.shape[1], device=row.device) == KEEP
+    can = torch.where(state.must_keep[:, None], only_keep, can) & ~state.ended[:, None]
+    legal = moves[:, _LEGAL] * can
+    legal[:, END] += legal[:, KEEP]
+    return legal.view(torch.uint8)[:, _FIRST_BYTE:].to(torch.bool)
 
 
 def _reserve(rules: Rules, state: State, loops: Tensor, most_plays: Tensor) -> tuple[Tensor, Tensor]:
@@ -275,14 +264,13 @@ def _reserve(rules: Rules, state: State, loops: Tensor, most_plays: Tensor) -> t
     there = rules.loop_beat[state.track].clamp(max=state.plays.shape[1] - 1)
     plays = state.plays.gather(1, there[:, None])[:, 0]
     times = torch.where(loops, most_plays - plays, 0)
-    behind = torch.where(plays > 0, times.clamp(min=0) * samples, _NEVER)
-    ahead = (times - 1).clamp(min=0) * samples
-    return behind.clamp(max=_MOST // 2).to(torch.int32), ahead.clamp(max=_MOST // 2).to(torch.int32)
+    both = (torch.stack([times, times - 1]).clamp(min=0) * samples).clamp(max=_MOST // 2).to(torch.int32)
+    return torch.where(plays > 0, both[0], _NEVER), both[1]
 
 
 def _by_kind(rules: Rules, state: State, beat: Tensor, loops: Tensor, most_plays: Tensor) -> Tensor:
     """Landings (N, K) that order and repeats allow: those ahead, and of those back what is unplayed or may be again."""
-    plays = state.plays.gather(1, beat.clamp(min=0).to(torch.int64))
+    plays = state.plays.gather(1, beat.clamp(0, state.plays.shape[1] - 1).to(torch.int64))
     anew = plays == 0
     again = loops[:, None] & ~anew & (plays < most_plays[:, None])
     return (beat >= state.playhead[:, None]) | (rules.free[state.track][:, None] & anew) | again

@@ -1,0 +1,1 @@
+"""Learning from transitions: plain torch, and no word of what is learned."""
