@@ -183,6 +183,7 @@ class BeatEditEnv:
         self.terms = torch.zeros(self.n_envs, len(TERMS), dtype=torch.float64, device=self.device)
         self.last_terms = torch.zeros_like(self.terms)
         self.target = self.instances.target[which]
+        self.target_s = self.payment.target_s(self.state.track, self.target)
         self.units = self._units(self.state, self.target)
         self.mask = self._mask()
 
@@ -222,7 +223,7 @@ class BeatEditEnv:
             worth[ends] = self.terms[ends].sum(dim=1)
         if len(ends) and config.window_baseline:
             worth[ends] -= self.instances.baseline[self.instance[ends]]
-        reward = config.rules * worth / self.payment.target_s(self.state.track, self.target)
+        reward = config.rules * worth / self.target_s
         if len(ends) and self.learned is not None:
             reward[ends] += config.learned * self.learned(self.finished(ends)).to(reward)
         if len(ends) and self.rated is not None:
@@ -247,6 +248,7 @@ class BeatEditEnv:
             furthest=own.furthest.index_copy(0, rows, state.furthest),
             samples=own.samples.index_copy(0, rows, state.samples),
         )
+        self.target_s[rows] = self.payment.target_s(state.track, self.instances.target[which])
         self.units[rows] = self._units(state, self.instances.target[which])
         self.last_terms[rows] = self.terms[rows]
         for each in (self.steps, self.returned, self.counts, self.terms):

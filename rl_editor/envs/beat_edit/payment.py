@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import DoubleArray, IntArray
+from rl_editor.arrays import DoubleArray
 from rl_editor.edits.actions import END, KEEP, N_ACTIONS, State, column_of, fade_samples
 from rl_editor.envs.beat_edit.instances import Instances
 from rl_editor.envs.beat_edit.reward import (
@@ -26,7 +26,7 @@ from rl_editor.envs.beat_edit.reward import (
 )
 
 _OF_PLACE = ("content", "seam", "tempo", "energy", "phrases", "ending")
-_OF_STATE = TERMS[len(_OF_PLACE) :]
+_AT_END = 2  # coverage and length, the last of them
 _PHRASES = TERMS.index("phrases")
 _SLOTS = 2 + K  # KEEP, END and each landing, whatever its fade
 _CHUNK = 256
@@ -52,16 +52,12 @@ class Payment:
     slot: Tensor
     """Slot of each action, (A,) int64."""
     place: Tensor
-    """Terms that only the place and the slot decide, (Q, B+1, 2 + K, 6) float64: content, seam, tempo, energy, phrases
-    and ending."""
+    """What only the place and the slot decide, (Q, B+1, 2 + K, 8) float64: content, seam, tempo, energy, phrases and
+    ending; the beat that is played at once, and the one that is landed on, -1 for none."""
     fade: Tensor
     """The term of each action's fade, (Q, B+1, A) float64."""
     beats: Tensor
-    """The beat that each slot plays at once and the one it lands on, (Q, B+1, 2 + K, 2) int64; -1 for none."""
-    start: Tensor
-    """Of beginning with each beat: start and phrases, (Q, B+1, 2) float64."""
-    again: Tensor
-    """Of playing each beat again, (Q, B+1) float64."""
+    """Of each beat: start and phrases of beginning with it, and what it costs to play it again, (Q, B+1, 3) float64."""
     labels: Tensor
     """Label of each beat's section, (Q, B) int64; L where there is none."""
     n_labels: Tensor
@@ -81,28 +77,28 @@ class Payment:
             ends: edits whose action is END, (n,).
         """
         track, p = self.track[state.track], state.playhead
-        rows = self.start.shape[1]
+        rows = self.beats.shape[1]
         at = track * rows + p
-        slot = at * _SLOTS + self.slot[action]
-        of_place = self.place.flatten(0, 2)[slot]
-        plays, lands = beats = self.beats.flatten(0, 2)[slot].unbind(1)
-        before = state.plays.gather(1, torch.stack(beats, dim=1).clamp(min=0))
-        anew = before[:, 1] == 0
+        place = self.place.flatten(0, 2)[at * _SLOTS + self.slot[action]]
+        n = len(_OF_PLACE)
+        both = place[:, n:].to(torch.int64)
+        plays, lands = both.unbind(1)
+        before, anew = state.plays.gather(1, both.clamp(min=0)).unbind(1)
+        anew = anew == 0
         joins = (lands >= 0) & (p > 0)
         back = joins & anew & (lands < state.furthest)
-        beat = track * rows + plays.clamp(min=0)
-        start = self.start.flatten(0, 1)[beat] * ((plays >= 0) & (state.furthest < 0))[:, None]
-        of_place[:, _PHRASES] += start[:, 1]
-        nothing = torch.zeros_like(start[:, 0])
-        of_state = {
-            "fade": self.fade.flatten()[at * N_ACTIONS + action],
-            "order": -self.config.order_s * back,
-            "repetition": self.again.flatten()[beat] * before[:, 0] * (plays >= 0),
-            "start": start[:, 0],
-            "coverage": nothing,
-            "length": nothing,
-        }
-        terms = torch.cat([of_place, torch.stack([of_state[name] for name in _OF_STATE], dim=1)], dim=1)
+        start, phrases, again = self.beats.flatten(0, 1)[track * rows + plays.clamp(min=0)].unbind(1)
+        first = (plays >= 0) & (state.furthest < 0)
+        place[:, _PHRASES] += phrases * first
+        of_state = (
+            self.fade.flatten()[at * N_ACTIONS + action],
+            -self.config.order_s * back,
+            again * before * (plays >= 0),
+            start * first,
+        )
+        terms = torch.zeros(len(action), len(TERMS), dtype=torch.float64, device=action.device)
+        terms[:, :n] = place[:, :n]
+        terms[:, n:-_AT_END] = torch.stack(of_state, dim=1)
         if len(ends):
             target = left[ends] + state.samples[ends]
             off_s = left[ends].abs() / self.rate[track[ends]]
@@ -148,9 +144,7 @@ def make_payment(instances: Instances, config: RewardConfig) -> Payment:
         slot=_slots(device),
         place=padded((each.place for each in tables), rows),
         fade=padded((each.fade for each in tables), rows),
-        beats=padded((each.beats for each in tables), rows, -1),
-        start=padded((each.start for each in tables), rows),
-        again=padded((each.again for each in tables), rows),
+        beats=padded((each.beats for each in tables), rows),
         labels=padded((np.where(worth.labels < 0, most, worth.labels) for worth in worths), rows - 1, most),
         n_labels=numbers((int(worth.labels.max(initial=-1)) + 1 for worth in worths), torch.int64),
         beat=numbers(float(np.median(np.diff(track.bounds))) for track in tracks),
@@ -169,9 +163,7 @@ class _TablesOf(NamedTuple):
 
     place: DoubleArray
     fade: DoubleArray
-    beats: IntArray
-    start: DoubleArray
-    again: DoubleArray
+    beats: DoubleArray
 
 
 def _tables_of(track: Track, worth: Worth, config: RewardConfig) -> _TablesOf:
@@ -180,23 +172,19 @@ def _tables_of(track: Track, worth: Worth, config: RewardConfig) -> _TablesOf:
     broken = -0.5 * config.phrase_s * (1.0 - worth.opens)
     terms = join_terms(track, worth, joins, config)
     terms["content"] = (until[beat + places.half] - np.interp(places.starts(track.bounds), track.bounds, until)).ravel()
-    place = np.zeros((rows, _SLOTS, len(_OF_PLACE)))
+    n = len(_OF_PLACE)
+    place = np.zeros((rows, _SLOTS, n + 2))
     for number, name in enumerate(_OF_PLACE[:-1]):
         place[:, 2:, number] = np.where(places.valid, terms[name].reshape(places.beat.shape), 0.0)
-    place[0, 2:, 1:] = 0.0  # a beginning is no join
+    place[0, 2:, 1:n] = 0.0  # a beginning is no join
+    place[..., n:] = -1
+    place[:-1, KEEP, n] = np.arange(track.n_beats)
+    place[:, 2:, n] = np.where(places.half == 1, places.beat, -1)
+    place[:, 2:, n + 1] = places.beat
     place[:-1, KEEP, 0] = np.diff(until)
     place[:, END, _OF_PLACE.index("phrases")] = broken
     place[:, END, _OF_PLACE.index("ending")] = worth.ending
     fade = np.zeros((rows, N_ACTIONS))
     fade[1:, 2:] = fade_terms(fade_samples(track), joins.fits[:, None], config).reshape(rows, -1)[1:]
-    beats = np.full((rows, _SLOTS, 2), -1, dtype=np.int64)
-    beats[:-1, KEEP, 0] = np.arange(track.n_beats)
-    beats[:, 2:, 0] = np.where(places.half == 1, places.beat, -1)
-    beats[:, 2:, 1] = places.beat
-    return _TablesOf(
-        place=place,
-        fade=fade,
-        beats=beats,
-        start=np.stack([worth.start, broken[:-1]], axis=1),
-        again=-config.prices.repeat * np.diff(track.bounds) / track.source.sample_rate,
-    )
+    again = -config.prices.repeat * np.diff(track.bounds) / track.source.sample_rate
+    return _TablesOf(place, fade, np.stack([worth.start, broken[:-1], again], axis=1))

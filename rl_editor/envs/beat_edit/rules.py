@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import BoolArray, IntArray
 from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, N_ACTIONS, State, Tables, legal_by_rule, make_tables
@@ -67,6 +68,8 @@ class Rules:
     """Beat on which the reserve loop lands, (R,) int64; the number of beats where there is none."""
     loop_samples: Tensor
     """Samples that it plays again, (R,) int64; 0 where there is none."""
+    only_keep: Tensor
+    """The moves after a landing on a beat: KEEP alone, (2 + K,) bool."""
     timed: Timed | None
     """Playing times that finish, where there are locks or a fixed end."""
 
@@ -175,6 +178,7 @@ def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str 
         moves=padded((graph.moves(ahead, through) for graph, ahead, through in reaches), torch.int32),
         loop_beat=numbers([rows if loop is None else loop[1] for loop in loops]),
         loop_samples=numbers([0 if loop is None else loop[2] for loop in loops]),
+        only_keep=torch.arange(2 + K, device=device) == KEEP,
         timed=_timed(assignments, graphs, loops, rows, device),
     )
 
@@ -248,8 +252,7 @@ def allowed(rules: Rules, state: State, left: Tensor, *, loops: Tensor, most_pla
         can = _in_time(rules, rules.timed, row, beat, short - moves[:, _LEAST], loop, otherwise=can)
         can[:, END] = ends
     can &= _by_kind(rules, state, beat, loops, most_plays)
-    only_keep = torch.arange(can.shape[1], device=row.device) == KEEP
-    can = torch.where(state.must_keep[:, None], only_keep, can) & ~state.ended[:, None]
+    can = torch.where(state.must_keep[:, None], rules.only_keep, can) & ~state.ended[:, None]
     legal = moves[:, _LEGAL] * can
     legal[:, END] += legal[:, KEEP]
     return legal.view(torch.uint8)[:, _FIRST_BYTE:].to(torch.bool)
