@@ -67,7 +67,7 @@ def run(args: "Namespace") -> int:
     from rl_editor.edits.ruler.contact_sheet import contact_sheet
     from rl_editor.edits.ruler.table import markdown, to_csv
 
-    names = [name for name in args.editors.split(",") if name]
+    names = [name.strip() for name in args.editors.split(",") if name.strip()]
     for name in names:
         load_editor(name)
     for file in _FILES if args.output else ():
@@ -79,10 +79,16 @@ def run(args: "Namespace") -> int:
     with bars(quiet=args.quiet) as report:
         for number, take in enumerate(takes):
             report("takes", number / len(takes))
-            track, edits = _judge_take(take, names, args, store)
+            try:
+                track, edits = _judge_take(take, names, args, store)
+            except EditorError as error:
+                complain(f"note: {take.name} is left out: {error}")
+                continue
             results += [result for result, _ in edits]
             sheet.append((take.name, track, [(each.editor, edl, each.verdict.alone) for each, edl in edits]))
         report("takes", 1.0)
+    if not results:
+        raise DataError(f"{args.takes}: no take that could be judged")
     table = markdown(results, [_EXACT, *names])
     sys.stdout.write(table)
     if args.output:
@@ -142,7 +148,10 @@ def _exact_edit(take: _TakeFiles, recording: "Recording") -> "EDL":
         return edl
     edit = read_audio(take.edit)
     source = recording.source
-    return recover(recording.audio, source.sample_rate, edit.audio, edit.sample_rate, source=source).to_edl()
+    try:
+        return recover(recording.audio, source.sample_rate, edit.audio, edit.sample_rate, source=source).to_edl()
+    except EditorError as error:
+        raise DataError(f"{take.edit}: {error}") from error
 
 
 def _find_takes(folder: Path) -> Iterator[_TakeFiles]:

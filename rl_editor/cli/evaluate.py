@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_editor.cli.arguments import CommandParser, command_parser, seconds
+from rl_editor.cli.complaints import complain
 from rl_editor.cli.stored import add_store_option, chosen_store, stored_track
+from rl_editor.errors import DataError, EditorError, RequestError
 from rl_editor.progress import Report, bars
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def run(args: "Namespace") -> int:
     from rl_editor.edits.ruler.evaluate import evaluate
     from rl_editor.edits.ruler.verdict import to_json
 
+    if args.target is not None and args.target <= 0:
+        raise RequestError(f"--target {args.target:g}: must be more than 0 seconds")
     store = chosen_store(args.store)
     with bars(quiet=args.quiet or args.json) as report:
         report("reading", 0.0)
@@ -57,6 +61,8 @@ def run(args: "Namespace") -> int:
             target_s=args.target,
             report=report,
         )
+    if verdict.matched == 0.0:
+        complain(f"note: {args.output}: nothing of it was found in {args.raw}")
     sys.stdout.write(to_json(verdict) if args.json else _told(args.output, verdict, quiet=args.quiet))
     return 0
 
@@ -68,9 +74,16 @@ def _human(path: Path, raw: "Recording", report: Report) -> "EDL":
     from rl_editor.edits.recovery.recover import recover
 
     if path.suffix.lower() == ".json":
-        return edls.read(path)
+        edl = edls.read(path)
+        if edl.source != raw.source:
+            raise DataError(f"{path}: an edit of another recording than {raw.source.file}")
+        return edl
     edit = read_audio(path)
-    return recover(raw.audio, raw.sample_rate, edit.audio, edit.sample_rate, source=raw.source, report=report).to_edl()
+    recovery = recover(raw.audio, raw.sample_rate, edit.audio, edit.sample_rate, source=raw.source, report=report)
+    try:
+        return recovery.to_edl()
+    except EditorError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _told(name: str, verdict: "Verdict", *, quiet: bool) -> str:

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rl_editor.audio.files import read_audio, write_audio
@@ -67,6 +68,44 @@ def test_a_worse_output_gets_a_lower_verdict_and_the_lines_say_why(
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("  ending") for line in lines)
     assert any(line.startswith("  start") for line in lines)
+
+
+def test_what_is_not_of_this_recording_is_told(
+    raw: Path, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (1, 12 * 44100)).astype(np.float32)
+    other = tmp_path / "other.wav"
+    write_audio(other, noise, 44100)
+    assert run(evaluate, raw, other) == 0
+    told = capsys.readouterr()
+    assert "nothing of it was found" in told.err
+    assert told.out.startswith(f"{other}: 0.000")
+    assert "-" not in told.out.partition("fragmentation")[2].partition("\n")[0]
+    with pytest.raises(DataError, match=r"other\.wav: nothing of the edit was found"):
+        run(evaluate, raw, song, "--human", other)
+    foreign = tmp_path / "foreign.json"
+    text = raw.with_suffix(".edl.json").read_text()
+    digest = json.loads(text)["source"]["content_hash"]
+    foreign.write_text(text.replace(digest, "0" * len(digest)))
+    with pytest.raises(DataError, match="an edit of another recording than"):
+        run(evaluate, raw, song, "--human", foreign)
+    with pytest.raises(RequestError, match="must be more than 0"):
+        run(evaluate, raw, song, "--target", "0")
+
+
+def test_one_bad_take_stops_no_benchmark(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (raw.name, raw.with_suffix(".edl.json").name):
+        (tmp_path / name).write_bytes((raw.parent / name).read_bytes())
+    (tmp_path / "a_raw.wav").write_text("no sound")
+    (tmp_path / "a_raw.edl.json").write_text("{}")
+    assert run(benchmark, tmp_path, "--editors", "random", "--quiet") == 0
+    told = capsys.readouterr()
+    assert "a is left out" in told.err
+    assert "| random | 1 |" in told.out
+    assert " to " not in told.out
+    (tmp_path / raw.name).unlink()
+    with pytest.raises(DataError, match="no take that could be judged"):
+        run(benchmark, tmp_path, "--editors", "random", "--quiet")
 
 
 def test_a_benchmark_is_a_table_a_csv_and_a_picture(

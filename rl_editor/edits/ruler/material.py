@@ -89,10 +89,12 @@ def agreement_of_order(ranks: DoubleArray) -> float | None:
 
 def fragmentation(played: SourceMap) -> Component:
     """Joins a minute, and the shortest stretch."""
+    if not played.played:
+        return Component("fragmentation", None)
     a_minute = 60.0 * (len(played.played) - 1) / max(played.duration_s, 1e-9)
-    shortest_s = min((each.end - each.start for each in played.played), default=0) / played.source.sample_rate
+    shortest_s = min(each.end - each.start for each in played.played) / played.source.sample_rate
     long_enough = min(shortest_s / min(_SHORT_S, max(played.duration_s, 1e-9)), 1.0)
-    score = 0.5 * np.exp(-((max(a_minute, 0.0) / _JOINS_A_MINUTE) ** 2)) + 0.5 * long_enough
+    score = 0.5 * np.exp(-((a_minute / _JOINS_A_MINUTE) ** 2)) + 0.5 * long_enough
     measures = (Measure("joins", a_minute, "per minute"), Measure("shortest_stretch", shortest_s, "s"))
     return Component("fragmentation", float(score), measures)
 

@@ -84,7 +84,9 @@ def _verdicts(made: Sequence[Result]) -> list[str]:
     cells = []
     for values in ([result.verdict.alone for result in made], [result.verdict.verdict for result in made]):
         low, high = interval(np.array(values), songs)
-        cells.append(f"{np.mean(values):.3f} ({low:.3f} to {high:.3f})")
+        # one song can't tell how much songs differ
+        within = f" ({low:.3f} to {high:.3f})" if len(set(songs)) > 1 else ""
+        cells.append(f"{np.mean(values):.3f}{within}")
     return cells
 
 
