@@ -429,6 +429,12 @@ def _one(name: str, *arguments: str, expected: int = 1, says: str = "", leaves: 
     return Case(name, make or _jam(), (Command((*arguments, "--quiet"), expected, says, leaves, shell),))
 
 
+def _known(name: str, *arguments: str, says: str, shell: str) -> Case:
+    """An edit that fails, of a recording whose analysis is in the store already."""
+    edit = Command(("edit", _MUSIC, *arguments, "--quiet"), 1, says, (), shell)
+    return Case(name, _jam(), (Command(("analyse", _MUSIC, "--quiet")), edit))
+
+
 def _edl(name: str, content: object, *, expected: int = 1, says: str = "", shell: str = "") -> Case:
     text = content if isinstance(content, str | bytes) else json.dumps(content)
     return _one(
@@ -654,12 +660,11 @@ OUTPUTS = [
     _one("out: stdout is full, analyse", "analyse", _MUSIC, shell=">/dev/full"),
     _one("out: stdout is full, render", "render", "x.json", "-o", "song.wav", shell=">/dev/full", leaves=("song.wav",),
          make=_jam(_text("x.json", json.dumps(_edl_record())))),
-    _one("out: no room for the song", "edit", _MUSIC, "--keep", ".9", says=r"edit\.wav: can't be written",
-         shell="ulimit -f 300"),
-    _one("out: no room for the song as flac", "edit", _MUSIC, "--keep", ".9", "-o", "s.flac",
-         says=r"s\.flac: can't be written", shell="ulimit -f 100"),
-    _one("out: no room for the picture", "edit", _MUSIC, "--keep", ".1", "-o", "s.ogg", says="can't be written",
-         shell="ulimit -f 95"),
+    _known("out: no room for the song", "--keep", ".9", says=r"edit\.wav: can't be written", shell="ulimit -f 300"),
+    _known("out: no room for the song as flac", "--keep", ".9", "-o", "s.flac", says=r"s\.flac: can't be written",
+           shell="ulimit -f 100"),
+    _known("out: no room for the picture", "--keep", ".1", "-o", "s.ogg", says="can't be written",
+           shell="ulimit -f 95"),
     _one("out: no room for anything, render", "render", "x.json", "-o", "s.wav", says="can't be written",
          shell="ulimit -f 0", make=_jam(_text("x.json", json.dumps(_edl_record())))),
     _one("out: unknown suffix", "edit", _MUSIC, "-o", "song.xyz", says="xyz"),
