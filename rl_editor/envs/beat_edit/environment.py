@@ -147,7 +147,7 @@ class BeatEditEnv:
         ends = (action == END).nonzero()[:, 0]
         paid = self.payment.of(self.state, action, self.left, ends)
         self.terms += paid.terms
-        self.counts[:, :3] += paid.joins
+        self.counts[:, :3].add_(paid.joins)
         self.counts[:, 3] = (self.counts[:, 3] + (action == KEEP)) * ~paid.joins[:, 0]
         self.state = advance(self.instances.rules.tables, self.state, action)
         reward = self._reward(paid.terms, ends)

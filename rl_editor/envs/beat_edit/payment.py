@@ -89,16 +89,15 @@ class Payment:
         back = joins & anew & (lands < state.furthest)
         start, phrases, again = self.beats.flatten(0, 1)[track * rows + plays.clamp(min=0)].unbind(1)
         first = (plays >= 0) & (state.furthest < 0)
-        place[:, _PHRASES] += phrases * first
+        place[:, _PHRASES].add_(phrases * first)
         of_state = (
             self.fade.flatten()[at * N_ACTIONS + action],
             -self.config.order_s * back,
             again * before * (plays >= 0),
             start * first,
+            *(torch.zeros_like(start),) * _AT_END,
         )
-        terms = torch.zeros(len(action), len(TERMS), dtype=torch.float64, device=action.device)
-        terms[:, :n] = place[:, :n]
-        terms[:, n:-_AT_END] = torch.stack(of_state, dim=1)
+        terms = torch.cat([place[:, :n], torch.stack(of_state, dim=1)], dim=1)
         if len(ends):
             target = left[ends] + state.samples[ends]
             off_s = left[ends].abs() / self.rate[track[ends]]

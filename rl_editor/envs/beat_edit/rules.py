@@ -254,7 +254,7 @@ def allowed(rules: Rules, state: State, left: Tensor, *, loops: Tensor, most_pla
     can &= _by_kind(rules, state, beat, loops, most_plays)
     can = torch.where(state.must_keep[:, None], rules.only_keep, can) & ~state.ended[:, None]
     legal = moves[:, _LEGAL] * can
-    legal[:, END] += legal[:, KEEP]
+    legal[:, END].add_(legal[:, KEEP])
     return legal.view(torch.uint8)[:, _FIRST_BYTE:].to(torch.bool)
 
 
