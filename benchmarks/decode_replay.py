@@ -43,7 +43,7 @@ from rl_editor.edits.actions import (
     make_tables,
 )
 from rl_editor.edits.demonstration import Decoded, decode, replay
-from rl_editor.edits.edl import EDL, Maker, Segment, read
+from rl_editor.edits.edl import EDL, Maker, Segment, merged, read
 from rl_editor.edits.planner import PlannerEditor
 from rl_editor.edits.request import EditRequest
 from rl_editor.errors import RequestError
@@ -90,11 +90,11 @@ def compare(kind: str, edl: EDL, track: Track) -> Compared:
     """Decode and replay one edit."""
     decoded = decode(edl, track)
     back = replay(decoded.actions, track, decoded.outside, maker=edl.maker)
-    own, ours = in_beats(merged(edl), track), in_beats(back.segments, track)
+    own, ours = in_beats(merged(edl.segments), track), in_beats(back.segments, track)
     fades = fade_samples(track)
-    by_class = all(segment.fade in fades for segment in merged(edl)[1:])
-    edges = [[(s.start, s.end) for s in segments] for segments in (merged(edl), back.segments)]
-    same_fades = [s.fade for s in merged(edl)[1:]] == [s.fade for s in back.segments[1:]]
+    by_class = all(segment.fade in fades for segment in merged(edl.segments)[1:])
+    edges = [[(s.start, s.end) for s in segments] for segments in (merged(edl.segments), back.segments)]
+    same_fades = [s.fade for s in merged(edl.segments)[1:]] == [s.fade for s in back.segments[1:]]
     return Compared(
         kind=kind,
         within=comes_back(ours, own),
@@ -116,14 +116,6 @@ def beginning(decoded: Decoded) -> str:
     if decoded.outside.beat[0] >= 0:
         return "outside"
     return "landing" if decoded.actions[0] > END else "recording"
-
-
-def merged(edl: EDL) -> list[Segment]:
-    """Segments that really are joined, the fade of each into it."""
-    firsts = [0, *edl.joins]
-    lasts = [k - 1 for k in (*edl.joins, len(edl.segments))]
-    pieces = [(edl.segments[a], edl.segments[b]) for a, b in zip(firsts, lasts, strict=True)]
-    return [Segment(first.start, last.end, first.fade) for first, last in pieces]
 
 
 def in_beats(segments: list[Segment] | tuple[Segment, ...], track: Track) -> np.ndarray:
@@ -155,7 +147,7 @@ def directions(edl: EDL, decoded: Decoded, track: Track) -> tuple[tuple[str, str
         else Family(track.landings.family[decoded.playhead[t], column_of(int(decoded.actions[t]))]).name.lower()
         for t in at
     ]
-    ways = ["forward" if after.start >= before.end else "backward" for before, after in pairwise(merged(edl))]
+    ways = ["forward" if after.start >= before.end else "backward" for before, after in pairwise(merged(edl.segments))]
     return tuple(zip(ways, families, strict=True))
 
 

@@ -11,6 +11,7 @@ two of them analyse the same recording at the same time.
 import hashlib
 import io
 import json
+import os
 import time
 import types
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -113,9 +114,15 @@ class Store:
                 continue
 
 
+def named_folder() -> Path | None:
+    """The folder that RL_EDITOR_STORE names; None where it is not set."""
+    named = os.environ.get("RL_EDITOR_STORE")
+    return Path(named) if named else None
+
+
 def default_folder() -> Path:
-    """Where the store is unless a user says otherwise: in the platform's cache folder of this user."""
-    return user_cache_path("rl-editor") / "analysis"
+    """Where the store is unless a command says otherwise: RL_EDITOR_STORE, else this user's cache folder."""
+    return named_folder() or user_cache_path("rl-editor") / "analysis"
 
 
 def _identity(key: Key) -> dict[str, str | int]:

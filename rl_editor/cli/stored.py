@@ -1,7 +1,6 @@
 """Tracks from the store, for the commands that need the analysis of a recording, and how it is listened to."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,13 +113,12 @@ def chosen_store(folder: str | None) -> "Store":
     Raises:
         EditorError: the folder that was named can't be written.
     """
-    from rl_editor.analysis.store import Store, default_folder
+    from rl_editor.analysis.store import Store, default_folder, named_folder
 
-    named = folder or os.environ.get("RL_EDITOR_STORE")
-    if not named:
-        return Store(default_folder())
-    check_writable(Path(named) / "*", overwrite=True)
-    return Store(Path(named))
+    named = Path(folder) if folder else named_folder()
+    if named is not None:
+        check_writable(named / "*", overwrite=True)
+    return Store(named or default_folder())
 
 
 def stored_track(recording: "Recording", store: "Store", report: Report, listening: Listening = _AS_USUAL) -> "Track":

@@ -157,18 +157,17 @@ def _surpassed(starts: IntArray, score: Array, valid: BoolArray) -> BoolArray:
 
 
 def make_tables(
-    tracks: Sequence[Track], banned: Sequence[BoolArray | None] | None = None, *, device: torch.device | str = "cpu"
+    tracks: Sequence[Track], lawful: Sequence[BoolArray] | None = None, *, device: torch.device | str = "cpu"
 ) -> Tables:
     """Tables of R recordings.
 
     Args:
         tracks: analyses of the recordings, R; one may stand here several times with other bans.
-        banned: of each the beats that must not be played, (B,), or None.
+        lawful: of each what is legal, (B+1, A); None for what is legal by rule where nothing is banned.
         device: where the tables live.
     """
-    banned = [None] * len(tracks) if banned is None else banned
     rows = max(track.n_beats for track in tracks) + 1
-    legal = [legal_by_rule(track, bans) for track, bans in zip(tracks, banned, strict=True)]
+    lawful = [legal_by_rule(track) for track in tracks] if lawful is None else lawful
     starts = [track.landings.starts(track.bounds) for track in tracks]
 
     def stacked(arrays: Sequence[np.ndarray], padding: int, dtype: torch.dtype = torch.int64) -> Tensor:
@@ -181,7 +180,7 @@ def make_tables(
         beat=stacked([track.landings.beat for track in tracks], -1),
         half=stacked([track.landings.half for track in tracks], 0),
         start=stacked(starts, 0),
-        legal=stacked(legal, 0, torch.bool),
+        legal=stacked(lawful, 0, torch.bool),
     )
 
 

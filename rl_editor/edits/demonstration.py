@@ -11,8 +11,6 @@ recording, and from the second decoding on for every edit: else the first may ha
 so much that a landing that skips alike is more than a beat from the edit's start but not from where it moved to.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -38,7 +36,7 @@ from rl_editor.edits.actions import (
     legal_by_rule,
     make_tables,
 )
-from rl_editor.edits.edl import EDL, Maker, Segment
+from rl_editor.edits.edl import EDL, Maker, Segment, merged
 from rl_editor.edits.joins import fade_at_end, fade_at_start
 from rl_editor.errors import EDLError
 
@@ -121,7 +119,7 @@ def decode(edl: EDL, track: Track) -> Decoded:
     """
     if edl.source != track.source:
         raise EDLError(f"the edit is of another recording than {track.source.file or 'the one that was analysed'}")
-    segments, held = _merged(edl.segments), _held(track)
+    segments, held = merged(edl.segments), _held(track)
     ways = [_beginnings(held, segments[0].start)]
     ways += [_joins(held, before.end, after.start) for before, after in pairwise(segments)]
     ways.append(_endings(held, segments[-1].end))
@@ -160,17 +158,6 @@ def replay(
         raise EDLError(f"{len(actions)} actions without an END: the edit is not finished")
     segments = _segments(actions, playhead, outside, track)
     return EDL(track.source, tuple(segments), maker, target_s, end_fade=fade_at_end(track, segments[-1].end))
-
-
-def _merged(segments: Sequence[Segment]) -> list[Segment]:
-    """Segments with those that go on from each other made one."""
-    merged = list(segments[:1])
-    for segment in segments[1:]:
-        if segment.start == merged[-1].end:
-            merged[-1] = replace(merged[-1], end=segment.end)
-        else:
-            merged.append(segment)
-    return merged
 
 
 def _held(track: Track) -> _Held:
@@ -315,4 +302,4 @@ def _segments(actions: IntArray, playhead: IntArray, outside: Outside, track: Tr
         else:
             fade = int(classes[fade_class_of(action)])
             why = "outside" if is_outside else Family(int(family[row, column])).name.lower()
-    return _merged(segments)
+    return merged(segments)

@@ -15,6 +15,7 @@ the join *into* a segment; see `rl_editor.edits.render` for what a fade sounds l
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,17 @@ class EDL:
         """Indices of the segments that do not go on from where the one before them ended."""
         pairs = zip(self.segments, self.segments[1:], strict=False)
         return [k for k, (before, after) in enumerate(pairs, start=1) if before.end != after.start]
+
+
+def merged(segments: Sequence[Segment]) -> list[Segment]:
+    """Segments with those that go on from each other made one."""
+    found = list(segments[:1])
+    for segment in segments[1:]:
+        if segment.start == found[-1].end:
+            found[-1] = replace(found[-1], end=segment.end)
+        else:
+            found.append(segment)
+    return found
 
 
 def to_json(edl: EDL) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
-from rl_editor.edits.actions import BEAT, END, FADE_CLASSES, KEEP, Kind, fade_samples, landing_action
+from rl_editor.edits.actions import BEAT, END, FADE_CLASSES, KEEP, Kind, column_of, fade_samples, landing_action
 from rl_editor.edits.joins import fitting_fades
 from rl_editor.envs.beat_edit.environment import BeatEditEnv
 from rl_editor.envs.beat_edit.instances import Instances
@@ -98,7 +98,7 @@ def coarse_action(env: BeatEditEnv, action: Tensor) -> Tensor:
         env: before the action.
         action: (N,) int64, legal.
     """
-    column = torch.div(action - 2, FADE_CLASSES, rounding_mode="floor").clamp(min=0)
+    column = column_of(action).clamp(min=0)
     kind = env.landings().kind.gather(1, column[:, None])[:, 0]
     coarse = torch.where(action == END, 1, 0)
     for number, wanted in enumerate(_KIND_OF.values(), start=2):

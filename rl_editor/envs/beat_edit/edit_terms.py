@@ -9,8 +9,9 @@ from rl_editor.analysis.landings import Family
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, DoubleArray, IntArray
 from rl_editor.edits.crossings import crossing_score
-from rl_editor.edits.edl import EDL, Segment
+from rl_editor.edits.edl import EDL, Segment, merged
 from rl_editor.edits.joins import fitting_fades
+from rl_editor.edits.worth import Prices
 from rl_editor.envs.beat_edit.reward import (
     COVERED,
     Joins,
@@ -25,7 +26,6 @@ from rl_editor.envs.beat_edit.reward import (
 
 _LIMP_S = 0.1  # of limp that are worth a seam score of 1
 _MOST_LIMP = 1.5
-_OFF_PHASE = 0.25
 _NEAR_S = 0.25  # from an edit's end to the bound whose landings it may be using
 _PULSE, _EDGE = 6, 0.3  # beats that a pulse is taken from, and by which it may overlap the join
 _AT = 0.25  # beats from a bound within which an edit begins or ends there
@@ -55,12 +55,12 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
         score: content, (B,) in [0, 1]; None for what is known without training.
     """
     worth = worth_of(track, config, score)
-    segments = _merged(edl)
+    segments = merged(edl.segments)
     edges = np.array([(segment.start, segment.end) for segment in segments])
     at = np.interp(edges, track.bounds, np.arange(track.n_beats + 1))
     plays, backward = _plays(segments, track)
     rate = track.source.sample_rate
-    joins = _joins(segments, track)
+    joins = _joins(segments, track, config.prices)
     steps_db = np.abs(np.diff([segment.gain_db for segment in segments]))
     by_join = join_terms(track, worth, joins, config)
     fades = np.array([segment.fade for segment in segments[1:]], dtype=np.int64)
@@ -69,12 +69,12 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
     broken = 2.0 - _at(worth.opens, at[0, 0]) - _at(worth.opens, at[-1, 1])
     content_s = np.interp(edges, track.bounds, worth.until)
     return Terms(
-        content=_number(content_s[:, 1] - content_s[:, 0]),
-        seam=_number(by_join["seam"] - config.prices.level_s * steps_db),
-        fade=_number(fade_terms(fades, joins.fits, config)),
-        tempo=_number(by_join["tempo"]),
-        energy=_number(by_join["energy"]),
-        phrases=_number(by_join["phrases"]) - 0.5 * config.phrase_s * broken,
+        content=_total(content_s[:, 1] - content_s[:, 0]),
+        seam=_total(by_join["seam"] - config.prices.level_s * steps_db),
+        fade=_total(fade_terms(fades, joins.fits, config)),
+        tempo=_total(by_join["tempo"]),
+        energy=_total(by_join["energy"]),
+        phrases=_total(by_join["phrases"]) - 0.5 * config.phrase_s * broken,
         order=float(-config.order_s * backward),
         repetition=float(-config.prices.repeat * repeated_s),
         start=_at(worth.start, at[0, 0]),
@@ -90,16 +90,8 @@ def _at(values: DoubleArray, place: float) -> float:
     return float(values[near].min())
 
 
-def _number(values: DoubleArray) -> float:
+def _total(values: DoubleArray) -> float:
     return float(values.sum())
-
-
-def _merged(edl: EDL) -> list[Segment]:
-    """Segments that go on from each other as one."""
-    firsts = [0, *edl.joins]
-    lasts = [k - 1 for k in (*edl.joins, len(edl.segments))]
-    pairs = [(edl.segments[a], edl.segments[b]) for a, b in zip(firsts, lasts, strict=True)]
-    return [Segment(first.start, last.end, first.fade, first.gain_db) for first, last in pairs]
 
 
 def _plays(segments: list[Segment], track: Track) -> tuple[IntArray, int]:
@@ -116,15 +108,15 @@ def _plays(segments: list[Segment], track: Track) -> tuple[IntArray, int]:
     return plays, backward
 
 
-def _joins(segments: list[Segment], track: Track) -> Joins:
+def _joins(segments: list[Segment], track: Track, prices: Prices) -> Joins:
     """The joins of an edit."""
-    ways = [_way(track, before.end, after.start) for before, after in itertools.pairwise(segments)]
+    ways = [_way(track, before.end, after.start, prices) for before, after in itertools.pairwise(segments)]
     leave, beat, half, score, fits = np.array(ways, dtype=np.float64).reshape(-1, 5).T
     whole = (leave.astype(np.int64), beat.astype(np.int64), half.astype(np.int8))
     return Joins(*whole, score.astype(np.float32), fits.astype(np.int64))
 
 
-def _way(track: Track, end: int, start: int) -> Way:
+def _way(track: Track, end: int, start: int, prices: Prices) -> Way:
     """The join from sample `end` to sample `start`: a landing of the table, or the place near it that sounds best."""
     row = int(np.searchsorted(track.bounds, end))
     if row < len(track.bounds) and track.bounds[row] == end:
@@ -136,7 +128,7 @@ def _way(track: Track, end: int, start: int) -> Way:
         if 1 <= near <= track.n_beats and abs(int(track.bounds[near]) - end) < _NEAR_S * track.source.sample_rate:
             moved = start + int(track.bounds[near]) - end  # where it would land if it left on that bound
             ways += [way._replace(score=way.score + _limping(off_s)) for way, off_s in _landings(track, near, moved)]
-    return min(ways, key=lambda way: _sound(track, way))
+    return min(ways, key=lambda way: _sound(track, way, prices))
 
 
 def _landings(track: Track, row: int, start: int) -> list[tuple[Way, float]]:
@@ -161,10 +153,10 @@ def _crossing(track: Track, end: int, start: int) -> Way:
     return Way(row, beat, 0, score + _limping(_limp_s(track, end, start)), int(fits[0]))
 
 
-def _sound(track: Track, way: Way) -> float:
+def _sound(track: Track, way: Way, prices: Prices) -> float:
     """How a place sounds, by its score and whether it keeps the position in the bar."""
     position = np.append(track.bar_position, 0)
-    return way.score + _OFF_PHASE * (way.half == 1 or position[way.beat] != position[way.leave])
+    return way.score + prices.off_phase * (way.half == 1 or position[way.beat] != position[way.leave])
 
 
 def _limping(off_s: float) -> float:

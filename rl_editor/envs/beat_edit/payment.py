@@ -21,7 +21,7 @@ from rl_editor.envs.beat_edit.reward import (
     Worth,
     fade_terms,
     join_terms,
-    landings_of,
+    joins_of_table,
     worth_of,
 )
 
@@ -166,7 +166,7 @@ class _TablesOf(NamedTuple):
 
 
 def _tables_of(track: Track, worth: Worth, config: RewardConfig) -> _TablesOf:
-    places, joins, rows = track.landings, landings_of(track), track.n_beats + 1
+    places, joins, rows = track.landings, joins_of_table(track), track.n_beats + 1
     beat, until = np.maximum(places.beat, 0), worth.until
     broken = -0.5 * config.phrase_s * (1.0 - worth.opens)
     terms = join_terms(track, worth, joins, config)

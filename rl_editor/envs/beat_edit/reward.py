@@ -136,7 +136,7 @@ def worth_of(track: Track, config: RewardConfig, score: Array | None = None) -> 
     )
 
 
-def landings_of(track: Track) -> Joins:
+def joins_of_table(track: Track) -> Joins:
     """All places of the landing table as joins, ((B+1) K,); those of row 0 and empty ones have no meaning."""
     places = track.landings
     leave = np.broadcast_to(np.arange(track.n_beats + 1)[:, None], places.beat.shape)
@@ -198,7 +198,7 @@ def best_window(track: Track, worth: Worth, target: int, config: RewardConfig) -
 
 def _best_loop(track: Track, worth: Worth, target: int, config: RewardConfig) -> float:
     bounds, whole = track.bounds, track.n_beats
-    joins = landings_of(track)
+    joins = joins_of_table(track)
     start = track.landings.starts(bounds).ravel()
     row = np.repeat(np.arange(whole + 1), track.landings.beat.shape[1])
     back = track.landings.valid.ravel() & (joins.beat < row)

@@ -13,8 +13,8 @@ locks or a fixed end the playing times that finish have gaps: then a table over 
 (`timed.py`).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -152,30 +152,27 @@ def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str 
         if int(each.track.bounds[-1]) + each.longest >= _MOST:
             raise RequestError(f"{each.track.source.file or 'recording'}: too long, with what is asked for")
     graphs = [_Graph(each) for each in assignments]
-    tables = make_tables(
-        [each.track for each in assignments], [each.wishes.banned for each in assignments], device=device
-    )
+    tables = make_tables([each.track for each in assignments], [graph.legal for graph in graphs], device=device)
     rows = tables.bounds.shape[1]
     aheads, loops = [graph.ahead() for graph in graphs], [graph.loop() for graph in graphs]
     throughs = [
         np.full(len(ahead), _NEVER) if loop is None else graph.through(loop[0], ahead)
         for graph, ahead, loop in zip(graphs, aheads, loops, strict=True)
     ]
-    reaches = list(zip(graphs, aheads, throughs, strict=True))
-
-    def padded(arrays: Iterable[np.ndarray], dtype: torch.dtype) -> Tensor:
-        full = [np.pad(a, [(0, rows - len(a))] + [(0, 0)] * (a.ndim - 1)) for a in arrays]
-        return torch.as_tensor(np.stack(full), dtype=dtype, device=device)
+    moves = [
+        np.pad(graph.moves(ahead, through), ((0, rows - len(ahead)), (0, 0), (0, 0)))
+        for graph, ahead, through in zip(graphs, aheads, throughs, strict=True)
+    ]
 
     def numbers(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=device)
 
     return Rules(
-        tables=replace(tables, legal=padded((graph.legal for graph in graphs), torch.bool)),
+        tables=tables,
         window=numbers([graph.window for graph in graphs]),
         free=torch.tensor([each.free for each in assignments], device=device),
         first=numbers([-1 if each.wishes.start is None else each.wishes.start for each in assignments]),
-        moves=padded((graph.moves(ahead, through) for graph, ahead, through in reaches), torch.int32),
+        moves=torch.as_tensor(np.stack(moves), dtype=torch.int32, device=device),
         loop_beat=numbers([rows if loop is None else loop[1] for loop in loops]),
         loop_samples=numbers([0 if loop is None else loop[2] for loop in loops]),
         only_keep=torch.arange(2 + K, device=device) == KEEP,
@@ -272,7 +269,7 @@ def _reserve(rules: Rules, state: State, loops: Tensor, most_plays: Tensor) -> t
 
 
 def _by_kind(rules: Rules, state: State, beat: Tensor, loops: Tensor, most_plays: Tensor) -> Tensor:
-    """Landings (N, K) that order and repeats allow: those ahead, and of those back what is unplayed or may be again."""
+    """Moves (N, 2 + K) that order and repeats allow: those ahead; of those back what is unplayed, or may be again."""
     plays = state.plays.gather(1, beat.clamp(0, state.plays.shape[1] - 1).to(torch.int64))
     anew = plays == 0
     again = loops[:, None] & ~anew & (plays < most_plays[:, None])
@@ -282,18 +279,18 @@ def _by_kind(rules: Rules, state: State, beat: Tensor, loops: Tensor, most_plays
 def _in_time(
     rules: Rules, timed: Timed, row: Tensor, beat: Tensor, spare: Tensor, loop: Tensor, otherwise: Tensor
 ) -> Tensor:
-    """Whether edits finish in time once `beat` (N,) or (N, K) was played; `otherwise` where nothing is timed.
+    """Whether edits finish in time once `beat` was played, (N, 2 + K); `otherwise` where nothing is timed.
 
     Args:
         rules: of R assignments.
         timed: their finishing times.
         row: assignments, (N,).
-        beat: played last.
+        beat: played last, (N, 2 + K), like all that follows.
         spare: samples left after it, and the window.
         loop: samples that the reserve loop can still play.
         otherwise: what holds without locks and a fixed end.
     """
-    rows = row.view(-1, *[1] * (beat.dim() - 1)).expand_as(beat)
+    rows = row[:, None].expand_as(beat)
     playhead = beat.clamp(min=0).to(torch.int64) + 1
     playhead = playhead.clamp(max=rules.tables.bounds.shape[1] - 1)
     bound = rules.tables.bounds.flatten()[rows * rules.tables.bounds.shape[1] + playhead]

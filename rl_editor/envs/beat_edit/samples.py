@@ -1,6 +1,5 @@
 """Sample songs to edit where nobody brings a recording: made and analysed once, then kept beside the store."""
 
-import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,12 +17,12 @@ _RATE = 22050
 def sample_recordings() -> tuple[list[Track], list[Path]]:
     """Two sample songs of about 75 s: their Tracks and their files.
 
-    They are kept in the folder that RL_EDITOR_STORE names, else in the user's cache folder.
+    They are kept in the folder of the store.
 
     Raises:
         EditorError: the folder can't be written.
     """
-    folder = Path(os.environ.get("RL_EDITOR_STORE") or default_folder())
+    folder = default_folder()
     store = Store(folder)
     songs = folder / f"sample-songs-{version('rl-editor')}"
     files = [songs / f"sample_song_{seed}.flac" for seed in _SEEDS]

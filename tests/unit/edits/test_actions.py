@@ -28,6 +28,7 @@ from rl_editor.edits.actions import (
     kinds,
     landing_action,
     legal,
+    legal_by_rule,
     make_tables,
 )
 
@@ -53,7 +54,7 @@ def by_hand(track: Track, landings: dict[tuple[int, int], tuple[int, int, int]])
 
 
 def alone(track: Track, banned: np.ndarray | None = None) -> tuple[Tables, State]:
-    tables = make_tables([track], [banned])
+    tables = make_tables([track], [legal_by_rule(track, banned)])
     return tables, begin(tables, torch.zeros(1, dtype=torch.int64))
 
 
@@ -143,9 +144,9 @@ def test_a_batch_of_unequal_recordings_equals_its_edits_one_by_one(make_track: M
     tracks = [make_track(rng, int(n)) for n in rng.integers(2, 40, 3)]
     bans = [rng.random(track.n_beats) < 0.2 for track in tracks]
     which = torch.from_numpy(rng.integers(0, 3, 9))
-    tables = make_tables(tracks, bans)
+    tables = make_tables(tracks, list(map(legal_by_rule, tracks, bans)))
     state = begin(tables, which)
-    single_tables = [make_tables([tracks[k]], [bans[k]]) for k in which]
+    single_tables = [make_tables([tracks[k]], [legal_by_rule(tracks[k], bans[k])]) for k in which]
     singles = [begin(each, torch.zeros(1, dtype=torch.int64)) for each in single_tables]
     for _ in range(30):
         mask = legal(tables, state)

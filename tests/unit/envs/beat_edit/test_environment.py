@@ -15,7 +15,7 @@ from rl_editor.edits import content
 from rl_editor.edits.actions import END
 from rl_editor.edits.crossings import landings_of
 from rl_editor.edits.demonstration import decode, replay
-from rl_editor.edits.edl import EDL, Maker, Segment
+from rl_editor.edits.edl import EDL, Maker, Segment, merged
 from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
 from rl_editor.edits.planner import Problem
 from rl_editor.edits.planner import decode as planner_edit
@@ -198,18 +198,9 @@ def test_the_planners_optimum_costs_the_same_when_it_is_stepped(make_track: Make
     assert cost == pytest.approx(float(found.best_value[units]), rel=1e-6, abs=1e-9)
     assert paid["fade"] == paid["repetition"] == 0.0
     stepped = replay(decoded.actions, track, maker=planned.maker)
-    assert [(s.start, s.end, s.fade) for s in stepped.segments] == [(s.start, s.end, s.fade) for s in merged(planned)]
-
-
-def merged(edl: EDL) -> list[Segment]:
-    """Segments that go on from each other as one."""
-    segments = list(edl.segments[:1])
-    for segment in edl.segments[1:]:
-        if segment.start == segments[-1].end:
-            segments[-1] = replace(segments[-1], end=segment.end)
-        else:
-            segments.append(segment)
-    return segments
+    assert [(s.start, s.end, s.fade) for s in stepped.segments] == [
+        (s.start, s.end, s.fade) for s in merged(planned.segments)
+    ]
 
 
 def test_a_request_without_an_edit_is_refused_with_the_nearest_lengths(make_track: MakeTrack) -> None:
