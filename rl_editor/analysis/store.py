@@ -121,8 +121,8 @@ def named_folder() -> Path | None:
 
 
 def default_folder() -> Path:
-    """Where the store is unless a command says otherwise: RL_EDITOR_STORE, else this user's cache folder."""
-    return named_folder() or user_cache_path("rl-editor") / "analysis"
+    """Where the store is unless a user says otherwise: in the platform's cache folder of this user."""
+    return user_cache_path("rl-editor") / "analysis"
 
 
 def _identity(key: Key) -> dict[str, str | int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rl_editor.analysis.store import Key, Store, default_folder
+from rl_editor.analysis.store import Key, Store, default_folder, named_folder
 from rl_editor.analysis.track import Track
 from rl_editor.audio.files import read_audio, write_audio
 
@@ -17,12 +17,12 @@ _RATE = 22050
 def sample_recordings() -> tuple[list[Track], list[Path]]:
     """Two sample songs of about 75 s: their Tracks and their files.
 
-    They are kept in the folder of the store.
+    They are kept in the folder that RL_EDITOR_STORE names, else in the user's cache folder.
 
     Raises:
         EditorError: the folder can't be written.
     """
-    folder = default_folder()
+    folder = named_folder() or default_folder()
     store = Store(folder)
     songs = folder / f"sample-songs-{version('rl-editor')}"
     files = [songs / f"sample_song_{seed}.flac" for seed in _SEEDS]
