@@ -11,7 +11,7 @@ import numpy as np
 
 from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import Array, DoubleArray, IntArray, SmallIntArray
+from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray, SmallIntArray
 from rl_editor.edits.crossings import level_steps_db
 
 _BAR = 4  # beats
@@ -78,14 +78,31 @@ def join_price(
 
 
 def beginnings(track: Track) -> DoubleArray:
-    """How good a beginning each beat is, (B,) in [-0.5, 1]: 1 where music begins or is still to begin."""
-    return np.where(_playing(track) & (_edges_of_music(track)[:-1] <= 0), 0.5 * track.boundary[:-1] - 0.5, 1.0)
+    """How good a beginning each beat is, (B,) in [-0.5, 1]: 1 where music begins or is still to begin.
+
+    What of a bar was lost is not all lost: where music begins and ends is known to a beat or two.
+    """
+    playing = _playing(track)
+    return np.where(playing, _edge(_played_before(playing)[:-1], track.boundary[:-1]), 1.0)
 
 
 def endings(track: Track) -> DoubleArray:
-    """How good an ending each bound is, (B+1,) in [-0.5, 1]: 1 where music ends or has ended."""
-    rest = np.append(False, ~_playing(track))
-    return np.where(rest | (_edges_of_music(track) < 0), 1.0, 0.5 * track.boundary - 0.5)
+    """How good an ending each bound is, (B+1,) in [-0.5, 1]: 1 where music ends or has ended; as `beginnings`."""
+    playing = _playing(track)
+    has_ended = np.append(False, ~playing)
+    return np.where(has_ended, 1.0, _edge(_played_before(playing[::-1])[::-1], track.boundary))
+
+
+def _edge(lost: IntArray, boundary: Array) -> DoubleArray:
+    """How good a beginning or ending is with `lost` beats of music beyond it, where a part begins so strongly, (N,)."""
+    return np.maximum(1.0 - 1.5 * lost / _BAR, 0.5 * boundary.astype(np.float64) - 0.5)
+
+
+def _played_before(playing: BoolArray) -> IntArray:
+    """Beats of music between each bound and the rest before it, (B+1,)."""
+    at = np.arange(len(playing) + 1)
+    rests = np.append(0, np.where(playing, 0, at[1:]))  # bounds at which a rest ends, and the beginning
+    return at - np.maximum.accumulate(rests)
 
 
 def _edges_of_music(track: Track) -> IntArray:
@@ -93,7 +110,7 @@ def _edges_of_music(track: Track) -> IntArray:
     return np.diff(_playing(track).astype(np.int8), prepend=0, append=0).astype(np.int64)
 
 
-def _playing(track: Track) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _playing(track: Track) -> BoolArray:
     """Beats of music and of rests in it shorter than a bar, (B,)."""
     playing = track.is_music.copy()
     for first, last in runs(track.activity, Activity.SILENCE):

@@ -11,7 +11,7 @@ from rl_editor.arrays import Array, DoubleArray, IntArray
 from rl_editor.edits.crossings import crossing_score
 from rl_editor.edits.edl import EDL, Segment, merged
 from rl_editor.edits.joins import fitting_fades
-from rl_editor.edits.worth import Prices
+from rl_editor.edits.worth import Prices, join_price
 from rl_editor.envs.beat_edit.reward import (
     COVERED,
     Joins,
@@ -24,10 +24,10 @@ from rl_editor.envs.beat_edit.reward import (
     worth_of,
 )
 
-_LIMP_S = 0.1  # of limp that are worth a seam score of 1
-_MOST_LIMP = 1.5
+_LIMP_S = 0.1  # of limp, from which on a longer one costs little more
 _NEAR_S = 0.25  # from an edit's end to the bound whose landings it may be using
-_PULSE, _EDGE = 6, 0.3  # beats that a pulse is taken from, and by which it may overlap the join
+_PULSE, _EDGE = 8, 0.3  # beats that a pulse is taken from, and by which it may overlap the join
+_BESIDE = 1  # beats next to a join, whose bounds are pulled along by what lies beyond it in the raw
 _AT = 0.25  # beats from a bound within which an edit begins or ends there
 _PLAYED = 0.75  # of a beat: a segment that holds this point plays it
 
@@ -40,6 +40,8 @@ class Way(NamedTuple):
     half: int
     score: float
     fits: int
+    limp_s: float
+    """Seconds by which the beat stumbles."""
 
 
 def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | None = None) -> Terms:
@@ -60,7 +62,7 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
     at = np.interp(edges, track.bounds, np.arange(track.n_beats + 1))
     plays, backward = _plays(segments, track)
     rate = track.source.sample_rate
-    joins = _joins(segments, track, config.prices)
+    joins, limps_s = _joins(segments, track, config.prices)
     steps_db = np.abs(np.diff([segment.gain_db for segment in segments]))
     by_join = join_terms(track, worth, joins, config)
     fades = np.array([segment.fade for segment in segments[1:]], dtype=np.int64)
@@ -70,7 +72,7 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
     content_s = np.interp(edges, track.bounds, worth.until)
     return Terms(
         content=_total(content_s[:, 1] - content_s[:, 0]),
-        seam=_total(by_join["seam"] - config.prices.level_s * steps_db),
+        seam=_total(by_join["seam"] - config.prices.level_s * steps_db - _limp_price(limps_s, config.prices)),
         fade=_total(fade_terms(fades, joins.fits, config)),
         tempo=_total(by_join["tempo"]),
         energy=_total(by_join["energy"]),
@@ -108,39 +110,39 @@ def _plays(segments: list[Segment], track: Track) -> tuple[IntArray, int]:
     return plays, backward
 
 
-def _joins(segments: list[Segment], track: Track, prices: Prices) -> Joins:
-    """The joins of an edit."""
+def _joins(segments: list[Segment], track: Track, prices: Prices) -> tuple[Joins, DoubleArray]:
+    """The joins of an edit, and how much they limp, (N,)."""
     ways = [_way(track, before.end, after.start, prices) for before, after in itertools.pairwise(segments)]
-    leave, beat, half, score, fits = np.array(ways, dtype=np.float64).reshape(-1, 5).T
+    leave, beat, half, score, fits, limps_s = np.array(ways, dtype=np.float64).reshape(-1, 6).T
     whole = (leave.astype(np.int64), beat.astype(np.int64), half.astype(np.int8))
-    return Joins(*whole, score.astype(np.float32), fits.astype(np.int64))
+    return Joins(*whole, score.astype(np.float32), fits.astype(np.int64)), limps_s
 
 
 def _way(track: Track, end: int, start: int, prices: Prices) -> Way:
-    """The join from sample `end` to sample `start`: a landing of the table, or the place near it that sounds best."""
+    """The join from sample `end` to sample `start`: a landing of the table, or the place near it that costs least."""
     row = int(np.searchsorted(track.bounds, end))
     if row < len(track.bounds) and track.bounds[row] == end:
-        held = [way for way, off_s in _landings(track, row, start) if off_s == 0]
+        held = [way for way in _landings(track, row, start) if way.limp_s == 0]
         if held:
             return min(held, key=lambda way: way.score)
     ways = [_crossing(track, end, start)]
     for near in (row - 1, row):
         if 1 <= near <= track.n_beats and abs(int(track.bounds[near]) - end) < _NEAR_S * track.source.sample_rate:
             moved = start + int(track.bounds[near]) - end  # where it would land if it left on that bound
-            ways += [way._replace(score=way.score + _limping(off_s)) for way, off_s in _landings(track, near, moved)]
-    return min(ways, key=lambda way: _sound(track, way, prices))
+            ways += _landings(track, near, moved)
+    return min(ways, key=lambda way: _price(track, way, prices))
 
 
-def _landings(track: Track, row: int, start: int) -> list[tuple[Way, float]]:
-    """Landings of a row that begin within a quarter beat of sample `start`, with the seconds between."""
+def _landings(track: Track, row: int, start: int) -> list[Way]:
+    """Landings of a row that begin within a quarter beat of sample `start`; what they are off by is their limp."""
     places, rate = track.landings, track.source.sample_rate
     off = np.abs(places.starts(track.bounds)[row] - start)
     quarter = np.diff(track.bounds)[np.maximum(places.beat[row], 0)] / 4
     found = np.flatnonzero(places.valid[row] & (off < quarter))
     fits = fitting_fades(places.family[row], places.correlation[row], rate)
     return [
-        (Way(row, int(places.beat[row, k]), int(places.half[row, k]), float(places.score[row, k]), int(fits[k])), at_s)
-        for k, at_s in zip(found.tolist(), (off[found] / rate).tolist(), strict=True)
+        Way(row, int(places.beat[row, k]), int(places.half[row, k]), float(places.score[row, k]), int(fits[k]), off_s)
+        for k, off_s in zip(found.tolist(), (off[found] / rate).tolist(), strict=True)
     ]
 
 
@@ -150,30 +152,35 @@ def _crossing(track: Track, end: int, start: int) -> Way:
     beat = min(int(np.abs(track.bounds - start).argmin()), track.n_beats - 1)
     score = 0.0 if beat == row else float(crossing_score(track, np.array([row]), np.array([beat]))[0])
     fits = fitting_fades(np.array([Family.BOUNDARY]), np.zeros(1), track.source.sample_rate)
-    return Way(row, beat, 0, score + _limping(_limp_s(track, end, start)), int(fits[0]))
+    return Way(row, beat, 0, score, int(fits[0]), _limp_s(track, end, start))
 
 
-def _sound(track: Track, way: Way, prices: Prices) -> float:
-    """How a place sounds, by its score and whether it keeps the position in the bar."""
-    position = np.append(track.bar_position, 0)
-    return way.score + prices.off_phase * (way.half == 1 or position[way.beat] != position[way.leave])
+def _price(track: Track, way: Way, prices: Prices) -> float:
+    """What a place costs, its limp included."""
+    at = np.array([way.leave]), np.array([way.beat]), np.array([way.half], dtype=np.int8)
+    score, limp_s = np.array([way.score], dtype=np.float32), np.array([way.limp_s])
+    return float((join_price(track, *at, score, prices) + _limp_price(limp_s, prices))[0])
 
 
-def _limping(off_s: float) -> float:
-    """Seam score of a limp."""
-    return min(abs(off_s) / _LIMP_S, _MOST_LIMP)
+def _limp_price(limps_s: DoubleArray, prices: Prices) -> DoubleArray:
+    """Seconds of good music that limps cost, up to what a seam score of 1 does, (N,).
+
+    On top of what a join costs otherwise: a bad one that limps is heard to be worse than one that does not.
+    """
+    return -prices.seam_s * np.expm1(-np.abs(limps_s) / _LIMP_S)
 
 
 def _limp_s(track: Track, end: int, start: int) -> float:
     """Seconds by which the pulse comes late where an edit leaves at sample `end` and goes on at `start`.
 
     The pulse that led to the end is carried on and the one that follows the start carried back, each by a line through
-    its beats: single bounds are off by more than what limps.
+    its beats but the one beside the join: single bounds are off by more than what limps.
     """
     bounds = track.bounds.astype(np.float64)
     edge = _EDGE * float(np.median(np.diff(bounds)))
-    due, one = _next_beat(bounds[bounds <= end + edge][-_PULSE:], end)
-    comes, other = _next_beat(bounds[bounds >= start - edge][:_PULSE], start)
+    led, follows = bounds[bounds <= end + edge][:-_BESIDE], bounds[bounds >= start - edge][_BESIDE:]
+    due, one = _next_beat(led[-_PULSE:], end)
+    comes, other = _next_beat(follows[:_PULSE], start)
     period = min(one, other)
     return ((comes - due + period / 2) % period - period / 2) / track.source.sample_rate
 
