@@ -23,6 +23,7 @@ What a request adds (its length, locks, start and end) narrows this mask; that i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -33,11 +34,14 @@ from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, BoolArray, IntArray
 from rl_editor.edits.joins import SHORT_S, TIGHT_S
+from rl_editor.edits.stacking import stacked
 
 KEEP, END = 0, 1
 FADE_CLASSES = 4
 N_ACTIONS = 2 + FADE_CLASSES * K
 TIGHT, SHORT, BEAT, BAR = range(FADE_CLASSES)
+SLOTS = 2 + K
+"""KEEP, END and each landing, whatever its fade: what is different of the moves of a playhead."""
 
 Index = TypeVar("Index", int, IntArray, Tensor)
 
@@ -64,6 +68,23 @@ class Places(NamedTuple):
     """Samples of the source, before the end of the beat."""
 
 
+class Move(NamedTuple):
+    """What an action does, whatever was played before; int64 of one shape."""
+
+    playhead: Tensor
+    """Where it leads."""
+    beat: Tensor
+    """Beat that it plays or lands on; 0 for END."""
+    played: Tensor
+    """That beat if it is played at once, else -1."""
+    samples: Tensor
+    """What it adds to `State.samples`."""
+    must_keep: Tensor
+    """1 where its beat is still to be played, else 0."""
+    joins: Tensor
+    """1 where it makes a join, else 0."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tables:
     """What never changes while R recordings are edited, padded to the longest; made by `make_tables`."""
@@ -78,6 +99,28 @@ class Tables:
     """Where each landing begins, in samples of the source, (R, B+1, K) int64."""
     legal: Tensor
     """Actions legal by rule at each playhead as far as they do not depend on the state, (R, B+1, A) bool."""
+
+    @cached_property
+    def moves(self) -> Tensor:
+        """The `Move` of each slot side by side, so that one gather brings it, (R (B+1) SLOTS, 6) int32."""
+        track = torch.arange(len(self.bounds), device=self.bounds.device)[:, None, None]
+        playhead = torch.arange(self.bounds.shape[1], device=self.bounds.device)[:, None]
+        after = (playhead + 1).clamp(max=len(playhead) - 1)
+        none, zero = torch.full_like(playhead, -1), torch.zeros_like(playhead)
+        keep = Move(after, playhead, playhead, self.bounds[track, after] - self.bounds[track, playhead], zero, zero)
+        end = Move(playhead, zero, none, zero, zero, zero)
+        landing = _landing(self, track, playhead, Places(self.beat, self.half, self.start))
+        shape = (*self.beat.shape[:2], -1)
+        columns = (
+            torch.cat([each.expand(shape) for each in column], dim=2) for column in zip(keep, end, landing, strict=True)
+        )
+        return torch.stack([column.to(torch.int32) for column in columns], dim=3).flatten(0, 2)
+
+    @cached_property
+    def slot(self) -> Tensor:
+        """Slot of each action, (A,) int64."""
+        actions = torch.arange(N_ACTIONS, device=self.bounds.device)
+        return torch.where(actions > END, 2 + column_of(actions), actions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,22 +213,14 @@ def make_tables(
     lawful = [legal_by_rule(track) for track in tracks] if lawful is None else lawful
     starts = [track.landings.starts(track.bounds) for track in tracks]
 
-    def stacked(arrays: Sequence[np.ndarray], padding: int, dtype: torch.dtype = torch.int64) -> Tensor:
-        full = np.stack([_padded(array, rows, padding) for array in arrays])
-        return torch.as_tensor(full, dtype=dtype, device=device)
-
     bounds = [np.append(track.bounds, np.full(rows - len(track.bounds), track.bounds[-1])) for track in tracks]
     return Tables(
-        bounds=stacked(bounds, 0),
-        beat=stacked([track.landings.beat for track in tracks], -1),
-        half=stacked([track.landings.half for track in tracks], 0),
-        start=stacked(starts, 0),
-        legal=stacked(lawful, 0, torch.bool),
+        bounds=stacked(bounds, rows, device=device),
+        beat=stacked((track.landings.beat for track in tracks), rows, fill=-1, device=device).long(),
+        half=stacked((track.landings.half for track in tracks), rows, device=device).long(),
+        start=stacked(starts, rows, device=device),
+        legal=stacked(lawful, rows, device=device),
     )
-
-
-def _padded(array: np.ndarray, rows: int, padding: int) -> np.ndarray:
-    return np.pad(array, [(0, rows - len(array))] + [(0, 0)] * (array.ndim - 1), constant_values=padding)
 
 
 def begin(tables: Tables, track: Tensor) -> State:
@@ -209,7 +244,7 @@ def begin(tables: Tables, track: Tensor) -> State:
 
 def legal(tables: Tables, state: State) -> Tensor:
     """Actions that are legal by rule, (N, A) bool; none for an edit that has ended."""
-    row = tables.legal.flatten(0, 1)[_rows(tables, state)]
+    row = tables.legal.flatten(0, 1).index_select(0, _rows(tables, state))
     mask = row & ~(state.must_keep | state.ended)[:, None]
     mask[:, KEEP] = row[:, KEEP] & ~state.ended
     return mask
@@ -217,15 +252,46 @@ def legal(tables: Tables, state: State) -> Tensor:
 
 def kinds(tables: Tables, state: State) -> Tensor:
     """Kind of each landing in the playhead's row, (N, K) int64 of `Kind`; -1 where there is none."""
-    return kinds_of(state, tables.beat.flatten(0, 1)[_rows(tables, state)])
+    return kinds_of(state, tables.beat.flatten(0, 1).index_select(0, _rows(tables, state)))
 
 
 def kinds_of(state: State, beat: Tensor) -> Tensor:
     """Kind of landings on `beat`, (N, K) int64 of `Kind`; -1 where that is below 0."""
     played = state.plays.gather(1, beat.clamp(min=0)) > 0
-    kind = torch.where(beat < state.furthest[:, None], Kind.REORDER, Kind.CUT)
-    kind = torch.where(played, Kind.LOOP, kind)
-    return torch.where(beat >= 0, kind, -1)
+    kind = (beat < state.furthest[:, None]) * int(Kind.REORDER)  # else CUT, which is 0
+    return kind.masked_fill_(played, Kind.LOOP).masked_fill_(beat < 0, -1)
+
+
+def move(tables: Tables, state: State, action: Tensor, outside: Places | None = None) -> Move:
+    """What an action does in each of N edits, (N,); nothing where an edit has ended.
+
+    Args:
+        tables: of R recordings.
+        state: N edits.
+        action: (N,) int64, each legal in its state; an illegal one gives a move without meaning.
+        outside: places that some of the landing actions go to instead of the table's.
+    """
+    slot = tables.slot.index_select(0, action.masked_fill(state.ended, END))
+    by = Move(*tables.moves.index_select(0, _rows(tables, state) * SLOTS + slot).long().unbind(1))
+    if outside is None:
+        return by
+    there = (outside.beat >= 0) & (action > END) & ~state.ended
+    own = zip(_landing(tables, state.track, state.playhead, outside), by, strict=True)
+    return Move(*(torch.where(there, place, table) for place, table in own))
+
+
+def moved(state: State, by: Move, action: Tensor) -> State:
+    """The edits after a `move`; `state` must not be used again, as with `advance`."""
+    state.plays.scatter_add_(1, by.beat[:, None], (by.played >= 0)[:, None].to(state.plays.dtype))
+    return State(
+        track=state.track,
+        playhead=by.playhead,
+        must_keep=by.must_keep.bool(),
+        ended=state.ended | (action == END),
+        furthest=torch.maximum(state.furthest, by.played),
+        plays=state.plays,
+        samples=state.samples + by.samples,
+    )
 
 
 def advance(tables: Tables, state: State, action: Tensor, outside: Places | None = None) -> State:
@@ -240,36 +306,22 @@ def advance(tables: Tables, state: State, action: Tensor, outside: Places | None
         action: (N,) int64, each legal in its state; an illegal one gives a state without meaning.
         outside: places that some of the landing actions go to instead of the table's.
     """
-    running = ~state.ended
-    keep = (action == KEEP) & running
-    lands = (action > END) & running
-    at = _rows(tables, state) * K + column_of(action).clamp(min=0)
-    beat, half, start = (each.flatten()[at] for each in (tables.beat, tables.half, tables.start))
-    if outside is not None:
-        there = outside.beat >= 0
-        own = zip(outside, (beat, half, start), strict=True)
-        beat, half, start = (torch.where(there, place, table) for place, table in own)
-    leave = state.playhead
-    playhead = torch.where(lands, beat + half, leave + keep)
-    start = torch.where(lands, start, _bound(tables, state.track, leave))
-    plays_one = keep | (lands & (half == 1))
-    played = playhead - 1
-    state.plays.scatter_add_(1, played.clamp(min=0)[:, None], plays_one[:, None].to(state.plays.dtype))
-    return State(
-        track=state.track,
-        playhead=playhead,
-        must_keep=torch.where(lands, half == 0, state.must_keep & ~keep),
-        ended=state.ended | (action == END),
-        furthest=torch.where(plays_one, torch.maximum(state.furthest, played), state.furthest),
-        plays=state.plays,
-        samples=state.samples + _bound(tables, state.track, playhead) - start,
+    return moved(state, move(tables, state, action, outside), action)
+
+
+def _landing(tables: Tables, track: Tensor, leave: Tensor, places: Places) -> Move:
+    """The moves that go on at `places` from playheads `leave`."""
+    beat, whole = places.beat.clamp(min=0), places.half == 0
+    return Move(
+        playhead=beat + places.half,
+        beat=beat,
+        played=torch.where(whole, -1, beat),
+        samples=tables.bounds[track, beat + places.half] - places.start,
+        must_keep=whole.long(),
+        joins=(leave > 0).long().expand_as(beat),
     )
 
 
 def _rows(tables: Tables, state: State) -> Tensor:
     """Rows of the playheads in tables whose first two axes are flattened, (N,)."""
     return state.track * tables.bounds.shape[1] + state.playhead
-
-
-def _bound(tables: Tables, track: Tensor, beat: Tensor) -> Tensor:
-    return tables.bounds.flatten()[track * tables.bounds.shape[1] + beat]

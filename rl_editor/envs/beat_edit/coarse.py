@@ -11,7 +11,7 @@ each landing with the fade class that fits it. A coarse state is a cell of a gri
 of the target left, how much of what lies ahead that is, energy and similarity (`SHAPE`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
 from rl_editor.edits.actions import BEAT, END, FADE_CLASSES, KEEP, Kind, column_of, fade_samples, landing_action
 from rl_editor.edits.joins import fitting_fades
+from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.environment import BeatEditEnv
 from rl_editor.envs.beat_edit.instances import Instances
 
@@ -55,15 +56,14 @@ class Coarse:
 
     def state(self, env: BeatEditEnv) -> Tensor:
         """Coarse state of each of N edits, (N,) int64 below `N_STATES`."""
-        at = self._playheads(env)
-        own, target = env.state, env.instances.target[env.instance]
+        own, target = env.state, env.asked.target
         left = env.left.clamp(min=0)
         bounds = env.instances.rules.tables.bounds[own.track]
         ahead = bounds[:, -1] - bounds.gather(1, own.playhead[:, None])[:, 0]
         stage = torch.where(own.must_keep, 2, torch.where(own.furthest < 0, 0, 1))
         share = (SHAPE["left"] * left / target).long().clamp(max=SHAPE["left"] - 1)
         density = torch.bucketize((left / ahead.clamp(min=1)).contiguous(), torch.tensor(DENSITY, device=left.device))
-        bar, energy, similarity = (cells.flatten()[at] for cells in (self.bar, self.energy, self.similarity))
+        bar, energy, similarity = (cells.flatten()[env.rows] for cells in (self.bar, self.energy, self.similarity))
         state = torch.zeros_like(stage)
         for cell, count in zip((stage, bar, share, density, energy, similarity), SHAPE.values(), strict=True):
             state = state * count + cell
@@ -71,11 +71,10 @@ class Coarse:
 
     def options(self, env: BeatEditEnv) -> Tensor:
         """The action that each coarse one stands for now, (N, 5) int64; -1 where none is legal."""
-        at = self._playheads(env)
         mask = env.mask
         landings = mask[:, 2:].view(len(mask), K, FADE_CLASSES)
-        score, kind = self.score.flatten(0, 1)[at], env.landings().kind
-        fits = self.fade.flatten(0, 1)[at]
+        score, kind = self.score.flatten(0, 1)[env.rows], env.landings().kind
+        fits = self.fade.flatten(0, 1)[env.rows]
         fade = torch.where(landings.gather(2, fits[:, :, None])[:, :, 0], fits, landings.to(torch.uint8).argmax(dim=2))
         some = landings.any(dim=2)
         options = [torch.where(mask[:, plain], plain, -1) for plain in (KEEP, END)]
@@ -85,10 +84,6 @@ class Coarse:
             action = landing_action(best, fade.gather(1, best[:, None])[:, 0])
             options.append(torch.where(usable.any(dim=1), action, -1))
         return torch.stack(options, dim=1)
-
-    def _playheads(self, env: BeatEditEnv) -> Tensor:
-        """Where the N edits stand in tables whose first two axes are flattened, (N,)."""
-        return env.instances.track[env.state.track] * self.bar.shape[1] + env.state.playhead
 
 
 def coarse_action(env: BeatEditEnv, action: Tensor) -> Tensor:
@@ -109,12 +104,9 @@ def coarse_action(env: BeatEditEnv, action: Tensor) -> Tensor:
 def make_coarse(instances: Instances) -> Coarse:
     """The coarse view of a set of instances."""
     rows = instances.rules.tables.bounds.shape[1]
-    device = instances.row.device
 
     def padded(of: Callable[[Track], np.ndarray]) -> Tensor:
-        arrays: Iterable[np.ndarray] = (of(track) for track in instances.tracks)
-        full = [np.pad(a, [(0, rows - len(a))] + [(0, 0)] * (a.ndim - 1)) for a in arrays]
-        return torch.as_tensor(np.stack(full), device=device)
+        return stacked(map(of, instances.tracks), rows, device=instances.row.device)
 
     return Coarse(
         bar=padded(lambda track: np.append(np.minimum(track.bar_position, SHAPE["bar"] - 1), 0).astype(np.int64)),

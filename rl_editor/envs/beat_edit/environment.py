@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from rl_editor.edits.actions import END, KEEP, N_ACTIONS, State, advance, kinds_of
+from rl_editor.edits.actions import END, KEEP, N_ACTIONS, Places, State, kinds_of, move, moved
+from rl_editor.edits.stacking import stacked
 from rl_editor.envs.base import Transition
 from rl_editor.envs.beat_edit.instances import Instances
-from rl_editor.envs.beat_edit.payment import Payment, make_payment
+from rl_editor.envs.beat_edit.payment import Paid, Payment, make_payment
 from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig
 from rl_editor.envs.beat_edit.rules import allowed
 
@@ -29,6 +29,8 @@ SCALARS = (
 """Columns of `BeatObservation.scalars`: share of the target still to play and already played; target over the
 recording's length; target in seconds over 240; share of the recording before the playhead; joins, loops and joins that
 go back to what was passed over, each over 8; beats since the last join over 32, at most 1."""
+
+_ROOM = 256  # steps of an episode that are kept, at first
 
 
 class BeatObservation(NamedTuple):
@@ -68,6 +70,31 @@ class Finished(NamedTuple):
     """(n, T) int64; -1 after the END of each."""
 
 
+class Asked(NamedTuple):
+    """What stays as it is during an episode: of each instance, or of each of N episodes."""
+
+    recording: Tensor
+    """(N,) int64."""
+    first_row: Tensor
+    """Of the recording, among the playheads of all, (N,) int64."""
+    target: Tensor
+    """Samples, (N,) int64."""
+    target_s: Tensor
+    """(N,) float64."""
+    units: Tensor
+    """What each scalar is counted in, (N, S) float32."""
+    loops: Tensor
+    """Beats may be repeated, (N,) bool."""
+    most_plays: Tensor
+    """How often a beat may be landed on, (N,) int64."""
+    baseline: Tensor
+    """What the best window is worth, seconds of good music, (N,) float64."""
+
+    def of(self, which: Tensor) -> "Asked":
+        """Those of instances `which` (N,)."""
+        return Asked(*(each.index_select(0, which) for each in self))
+
+
 Judge = Callable[[Finished], Tensor]
 """What finished edits are worth, (n,) float32; NaN for those it knows nothing of."""
 
@@ -82,6 +109,12 @@ class BeatEditEnv:
     n_actions = N_ACTIONS
     state: State
     """Where the N edits stand."""
+    asked: Asked
+    """What stays as it is during each of the N episodes."""
+    left: Tensor
+    """Samples still to play, (N,) int64."""
+    rows: Tensor
+    """Where the playheads stand among those of all recordings, B+1 for each, (N,) int64."""
     mask: Tensor
     """Legal actions, (N, A) bool."""
     terms: Tensor
@@ -116,7 +149,11 @@ class BeatEditEnv:
         self.payment: Payment = make_payment(instances, self.config)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.illegal = torch.zeros(n_envs, dtype=torch.int64, device=self.device)
-        self._seams = _seams(instances)
+        self._each = _asked(instances, self.payment)
+        rows = instances.rules.tables.bounds.shape[1]
+        seams, bounds = zip(*((track.landings.seam, track.bounds) for track in instances.tracks), strict=True)
+        self._seams = stacked(seams, rows, fill=1.0, device=self.device).flatten(0, 1)
+        self._bounds = stacked(bounds, rows, device=self.device).flatten()
         self._begin(self._drawn(n_envs))
 
     def reset(self, seed: int | None = None) -> tuple[BeatObservation, Tensor]:
@@ -137,21 +174,33 @@ class BeatEditEnv:
         self.mask = self._mask()
         return self._observed(), self.mask
 
-    def step(self, action: Tensor) -> Transition[BeatObservation]:
-        """One action each; one that is not legal becomes KEEP, else END, else the lowest that is."""
+    def step(self, action: Tensor, outside: Places | None = None) -> Transition[BeatObservation]:
+        """One action each; one that is not legal becomes KEEP, else END, else the lowest that is.
+
+        Args:
+            action: (N,) int64.
+            outside: places that some of the landing actions go to instead of the table's, legal or not, as people
+                who are imitated do; they are paid as the action's own.
+        """
         legal = self.mask.gather(1, action[:, None])[:, 0]
+        if outside is not None:
+            legal = legal | (outside.beat >= 0)
         if not bool(legal.all()):
             action = torch.where(legal, action, self.mask.to(torch.uint8).argmax(dim=1))
             self.illegal += ~legal
         self._record(action)
         ends = (action == END).nonzero()[:, 0]
-        paid = self.payment.of(self.state, action, self.left, ends)
+        by = move(self.instances.rules.tables, self.state, action, outside)
+        paid = self.payment.of(self.state, action, by, self.rows)
+        if len(ends):
+            own = (each[ends] for each in (self.asked.recording, self.state.plays, self.asked.target, self.left))
+            paid.terms.index_add_(0, ends, self.payment.of_whole(*own))
         self.terms += paid.terms
-        self.counts[:, :3].add_(paid.joins)
-        self.counts[:, 3] = (self.counts[:, 3] + (action == KEEP)) * ~paid.joins[:, 0]
-        self.state = advance(self.instances.rules.tables, self.state, action)
+        self._count(paid, action == KEEP)
+        self.state = moved(self.state, by, action)
         reward = self._reward(paid.terms, ends)
         done, never = self.state.ended, torch.zeros_like(legal)
+        self._look()
         ended = BeatObservation(*(each[ends] for each in self._observed())) if len(ends) else None
         if ended is not None:
             self._renew(ends, self._drawn(len(ends)))
@@ -162,11 +211,6 @@ class BeatEditEnv:
             final = BeatObservation(*(now.index_copy(0, ends, then) for now, then in pairs))
         return Transition(observation, self.mask, reward, done, never, final, ~legal)
 
-    @property
-    def left(self) -> Tensor:
-        """Samples still to play, (N,) int64."""
-        return self.target - self.state.samples
-
     def finished(self, rows: Tensor) -> Finished:
         """The edits of episodes `rows` (n,) as far as they have come."""
         actions = self.history[rows]
@@ -174,46 +218,47 @@ class BeatEditEnv:
         return Finished(self.instance[rows], torch.where(steps < self.steps[rows][:, None], actions.long(), -1))
 
     def _begin(self, which: Tensor) -> None:
-        self.instance = which
+        self.instance, self.asked = which, self._each.of(which)
         self.state = self.instances.begun(which)
-        nothing = torch.zeros_like(which)
-        self.steps, self.returned = nothing, nothing.double()
+        self.steps = torch.zeros_like(which)
+        self.history = torch.zeros(self.n_envs, _ROOM, dtype=torch.int16, device=self.device)
+        self._room = _ROOM  # steps that fit for sure: the longest episode may have ended since it was counted
         self.counts = torch.zeros(self.n_envs, 4, dtype=torch.int64, device=self.device)
-        self.history = torch.zeros(self.n_envs, 256, dtype=torch.int16, device=self.device)
         self.terms = torch.zeros(self.n_envs, len(TERMS), dtype=torch.float64, device=self.device)
-        self.last_terms = torch.zeros_like(self.terms)
-        self.target = self.instances.target[which]
-        self.target_s = self.payment.target_s(self.state.track, self.target)
-        self.units = self._units(self.state, self.target)
+        self.returned, self.last_terms = self.terms[:, 0].clone(), torch.zeros_like(self.terms)
+        self._look()
         self.mask = self._mask()
 
     def _drawn(self, count: int) -> Tensor:
         return torch.randint(len(self.instances), (count,), generator=self.generator, device=self.device)
 
-    def _units(self, state: State, target: Tensor) -> Tensor:
-        """What each scalar is counted in, (N, S) float32."""
-        whole = self.instances.rules.tables.bounds[state.track, -1]
-        rate = self.payment.rate[self.instances.track[state.track]]
-        joins, beats = torch.full_like(whole, 8), torch.full_like(whole, 32)
-        columns = (target, target, whole, 240.0 * rate, whole, joins, joins, joins, beats)
-        return torch.stack([column.to(torch.float32) for column in columns], dim=1)
+    def _look(self) -> None:
+        """What follows from where the edits stand, and is asked for more than once."""
+        self.left = self.asked.target - self.state.samples
+        self.rows = self.asked.first_row + self.state.playhead
 
     def _mask(self) -> Tensor:
-        made = self.instances
-        return allowed(
-            made.rules,
-            self.state,
-            self.left,
-            loops=made.loops[self.instance],
-            most_plays=made.most_plays[self.instance],
-        )
+        asked = self.asked
+        return allowed(self.instances.rules, self.state, self.left, loops=asked.loops, most_plays=asked.most_plays)
 
     def _record(self, action: Tensor) -> None:
         """Keep what was done; twice the room where it does not suffice."""
-        if int(self.steps.max()) >= self.history.shape[1]:
+        if self._room == 0:
+            self._room = self.history.shape[1] - int(self.steps.max())
+        if self._room == 0:
+            self._room = self.history.shape[1]
             self.history = torch.cat([self.history, torch.zeros_like(self.history)], dim=1)
+        self._room -= 1
         self.history.scatter_(1, self.steps[:, None], action[:, None].to(torch.int16))
         self.steps += 1
+
+    def _count(self, paid: Paid, keeps: Tensor) -> None:
+        """The last four of `SCALARS`."""
+        joins, loops, reorders, since_join = self.counts.unbind(1)
+        joins += paid.joins
+        loops += paid.loops
+        reorders += paid.back
+        since_join.add_(keeps).masked_fill_(paid.joins, 0)
 
     def _reward(self, paid: Tensor, ends: Tensor) -> Tensor:
         """What is paid for this step, (N,) float32."""
@@ -222,8 +267,8 @@ class BeatEditEnv:
         if len(ends) and not config.dense:
             worth[ends] = self.terms[ends].sum(dim=1)
         if len(ends) and config.window_baseline:
-            worth[ends] -= self.instances.baseline[self.instance[ends]]
-        reward = config.rules * worth / self.target_s
+            worth[ends] -= self.asked.baseline[ends]
+        reward = config.rules * worth / self.asked.target_s
         if len(ends) and self.learned is not None:
             reward[ends] += config.learned * self.learned(self.finished(ends)).to(reward)
         if len(ends) and self.rated is not None:
@@ -237,7 +282,7 @@ class BeatEditEnv:
         own = self.state
         own.plays.index_fill_(0, rows, 0)
         self.instance = self.instance.index_copy(0, rows, which)
-        self.target = self.target.index_copy(0, rows, self.instances.target[which])
+        self.asked = self._each.of(self.instance)
         state = self.instances.begun(which)
         self.state = replace(
             own,
@@ -248,43 +293,44 @@ class BeatEditEnv:
             furthest=own.furthest.index_copy(0, rows, state.furthest),
             samples=own.samples.index_copy(0, rows, state.samples),
         )
-        self.target_s[rows] = self.payment.target_s(state.track, self.instances.target[which])
-        self.units[rows] = self._units(state, self.instances.target[which])
         self.last_terms[rows] = self.terms[rows]
         for each in (self.steps, self.returned, self.counts, self.terms):
             each.index_fill_(0, rows, 0)
+        self._look()
 
     def landings(self) -> LandingObservation:
         """The landings that the N edits now have before them."""
         state, tables = self.state, self.instances.rules.tables
         at = state.track * tables.bounds.shape[1] + state.playhead
-        beat = tables.beat.flatten(0, 1)[at]
-        recording = self.instances.track[state.track]
-        return LandingObservation(
-            beat=beat,
-            half=tables.half.flatten(0, 1)[at],
-            kind=kinds_of(state, beat),
-            seam=self._seams.flatten(0, 1)[recording * self._seams.shape[1] + state.playhead],
-        )
+        beat, half = (each.flatten(0, 1).index_select(0, at) for each in (tables.beat, tables.half))
+        return LandingObservation(beat, half, kinds_of(state, beat), self._seams.index_select(0, self.rows))
 
     def _observed(self) -> BeatObservation:
-        state = self.state
-        return BeatObservation(
-            self.instance, self.instances.track[state.track], state.playhead, state.must_keep, self._scalars()
-        )
+        state, asked = self.state, self.asked
+        return BeatObservation(self.instance, asked.recording, state.playhead, state.must_keep, self._scalars())
 
     def _scalars(self) -> Tensor:
-        state, bounds = self.state, self.instances.rules.tables.bounds
-        passed = bounds.flatten()[state.track * bounds.shape[1] + state.playhead]
-        columns = (self.left, state.samples, self.target, self.target, passed, *self.counts.unbind(1))
-        scalars = torch.stack(columns, dim=1) / self.units
+        target, passed = self.asked.target, self._bounds.index_select(0, self.rows)
+        columns = (self.left, self.state.samples, target, target, passed, *self.counts.unbind(1))
+        scalars = torch.stack(columns, dim=1) / self.asked.units
         scalars[:, -1].clamp_(max=1.0)
         return scalars
 
 
-def _seams(instances: Instances) -> Tensor:
-    """Seam vectors of all landings of Q recordings, (Q, B+1, K, C) float32."""
-    rows = instances.rules.tables.bounds.shape[1]
-    seams = [track.landings.seam for track in instances.tracks]
-    padded = [np.pad(seam, [(0, rows - len(seam)), (0, 0), (0, 0)], constant_values=1.0) for seam in seams]
-    return torch.as_tensor(np.stack(padded), device=instances.row.device)
+def _asked(instances: Instances, payment: Payment) -> Asked:
+    """Of each instance."""
+    recording, target = instances.track[instances.row], instances.target
+    bounds = instances.rules.tables.bounds
+    whole, rate = bounds[instances.row, -1], payment.rate[recording]
+    eight, beats = torch.full_like(whole, 8), torch.full_like(whole, 32)
+    units = (target, target, whole, 240.0 * rate, whole, eight, eight, eight, beats)
+    return Asked(
+        recording=recording,
+        first_row=recording * bounds.shape[1],
+        target=target,
+        target_s=target / rate,
+        units=torch.stack([unit.to(torch.float32) for unit in units], dim=1),
+        loops=instances.loops,
+        most_plays=instances.most_plays,
+        baseline=instances.baseline,
+    )

@@ -47,6 +47,8 @@ class Episodes:
     """(N,)."""
     mask: BoolArray
     """Legal actions, (N, A)."""
+    observation: Observation
+    """What is observed of each, (N, ·) by name, in new arrays at each step; of ended ones what was before their END."""
 
     def __init__(
         self,
@@ -97,7 +99,7 @@ class Episodes:
         self.instance = np.zeros(n_envs, dtype=np.int64)
         self.mask = np.arange(N_ACTIONS) == np.full((n_envs, 1), END)
         self._terms = np.zeros((n_envs, len(TERMS)))
-        self._shown: Observation = {}
+        self.observation = {}
         self._so_far: dict[int, IntArray] = {}
         self._last: dict[int, tuple[int, IntArray]] = {}
 
@@ -105,11 +107,6 @@ class Episodes:
     def instances(self) -> Instances:
         """What episodes are of."""
         return self._env.instances
-
-    @property
-    def observation(self) -> Observation:
-        """What is observed of each, (N, ·) by name; of ended ones what was before their END."""
-        return {name: values.copy() for name, values in self._shown.items()}
 
     def seed(self, seeds: Sequence[int | None]) -> None:
         """New generators for the rows that are given a seed, and for those that have none yet."""
@@ -137,7 +134,7 @@ class Episodes:
         Raises:
             EnvError: an action is none of the 130, or nothing was begun yet.
         """
-        if not self._shown:
+        if not self.observation:
             raise EnvError("reset comes before the first step")
         if action.shape != (self.n_envs,) or ((action < 0) | (action >= N_ACTIONS)).any():
             raise EnvError(f"actions {action}: must be {self.n_envs} numbers from 0 to {N_ACTIONS - 1}")
@@ -217,12 +214,12 @@ class Episodes:
         """Keep what is now observed of all but the ended episodes."""
         around = self._features.of(self._env)._asdict() | {"scalars": self._features.scalars(observation)}
         shown = {name: values.flatten(1).numpy() for name, values in around.items()}
-        self.mask = mask.numpy().copy()
+        self.mask = mask.numpy()
         if self.ended.any():
             for name, values in shown.items():
-                values[self.ended] = self._shown[name][self.ended]
-            self.mask[self.ended] = np.arange(N_ACTIONS) == END
-        self._shown = shown
+                values[self.ended] = self.observation[name][self.ended]
+            self.mask = np.where(self.ended[:, None], np.arange(N_ACTIONS) == END, self.mask)
+        self.observation = shown
 
     def _keep_edits(self, rows: IntArray) -> None:
         """Keep the actions of episodes that the next one may end: the environment then forgets them."""

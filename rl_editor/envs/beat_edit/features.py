@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.key import NOTE_NAMES
@@ -23,6 +22,7 @@ from rl_editor.analysis.stems import STEMS
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, DoubleArray
 from rl_editor.edits.actions import Kind, kinds_of
+from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.environment import SCALARS, BeatEditEnv, BeatObservation
 from rl_editor.envs.beat_edit.instances import Instances
 from rl_editor.errors import EnvError
@@ -36,7 +36,7 @@ _BANDS = 8  # into which wide groups of features are pooled
 _WIDE = 12  # columns of a group from which it is pooled
 _TOLD_BY_MEL = ("timbre", "mfcc")  # sums of mel's columns: whoever needs them can make them
 _DEVIATIONS = 4.0
-_PLAYS = 8.0
+_PLAYS = 8
 _FAR = 64.0  # beats
 _WORST_SEAM = 4.0
 _USUAL_BPM = 120.0
@@ -82,7 +82,7 @@ _SCALAR_BOUNDS = {
     "since_join": (0.0, 1.0),
 }
 _SCALAR_COLUMNS = tuple(Column(name, *_SCALAR_BOUNDS[name]) for name in SCALARS)
-_PLAYS_COLUMN = Column("plays", 0.0, 1.0)
+_PLAYED = Column("plays", 0.0, 1.0)
 _LANDING_COLUMNS = (
     Column("present", 0.0, 1.0),
     *(Column(f"seam.{name}", 0.0, _WORST_SEAM) for name in SEAM_TERMS),
@@ -107,15 +107,15 @@ class Features:
     blocks: dict[str, Block]
     """What the scalars and each field of `Surroundings` hold, and between which bounds."""
     beats: Tensor
-    """Descriptions of the beats, (Q, BEFORE + B + AFTER, D): beat b is in row BEFORE + b, the rest is 0."""
+    """Descriptions of the beats, (Q, BEFORE + B + AFTER, D+1): beat b is in row BEFORE + b, the rest is 0; the last
+    column is what having played it once adds."""
     landings: Tensor
     """What does not change about landings, (Q, B+1, K, L')."""
-    landed: Tensor
-    """Beat of each landing, (Q, B+1, K) int64; -1 where there is none."""
+    around: Tensor
+    """Beats around each playhead and the beat of each of its landings, -1 where there is none; and their rows among
+    those of all recordings in `beats`, (Q, B+1, 2, BEFORE + AFTER + K) int64."""
     recording: Tensor
     """(Q, 2 PIECES + 24)."""
-    window: Tensor
-    """Beats around the playhead, counted from it, (BEFORE + AFTER,) int64."""
     kinds: Tensor
     """One-hot code of each `Kind`, from -1 on, which is 0, (4, 3)."""
     low: Tensor
@@ -126,22 +126,18 @@ class Features:
     def of(self, env: BeatEditEnv) -> Surroundings:
         """What the N edits of an environment now have around them."""
         state = env.state
-        track, p = env.instances.track[state.track], state.playhead
-        place = track * self.landed.shape[1] + p
-        landed = self.landed.flatten(0, 1)[place]
-        beat = torch.cat([p[:, None] + self.window, landed], dim=1)
-        # several times as fast as indexing where few rows are wanted
-        known = embedding(beat + (track * self.beats.shape[1] + BEFORE)[:, None], self.beats.flatten(0, 1))
+        beat, place = self.around.flatten(0, 1).index_select(0, env.rows).unbind(1)
+        described = self.beats.flatten(0, 1).index_select(0, place.flatten()).view(*beat.shape, -1)
         plays = state.plays.gather(1, beat.clamp(0, state.plays.shape[1] - 1))
-        share = (plays / _PLAYS).clamp_(max=1.0) * known[..., 0]
-        described = torch.cat([known, share[..., None]], dim=2)
-        static = self.landings.flatten(0, 1).index_select(0, place)
-        kinds = embedding(kinds_of(state, landed) + 1, self.kinds)
+        described[..., -1].mul_(plays.clamp_(max=_PLAYS))
+        landed = beat[:, BEFORE + AFTER :]
+        static = self.landings.flatten(0, 1).index_select(0, env.rows)
+        kinds = self.kinds.index_select(0, (kinds_of(state, landed) + 1).flatten()).view(*landed.shape, -1)
         return Surroundings(
             must_keep=state.must_keep[:, None].float(),
-            beats=described[:, : len(self.window)],
-            landings=torch.cat([static, kinds, described[:, len(self.window) :]], dim=2),
-            recording=self.recording.index_select(0, track),
+            beats=described[:, : BEFORE + AFTER],
+            landings=torch.cat([static, kinds, described[:, BEFORE + AFTER :]], dim=2),
+            recording=self.recording.index_select(0, env.asked.recording),
         )
 
     def scalars(self, observation: BeatObservation) -> Tensor:
@@ -156,17 +152,13 @@ def make_features(instances: Instances) -> Features:
         EnvError: the recordings were not analysed alike.
     """
     tracks, device = instances.tracks, instances.row.device
-    described = [dict(_described(track)) for track in tracks]
+    described = [dict(described_beats(track)) | {_PLAYED: _played_once(track)} for track in tracks]
     if len({tuple(each) for each in described}) > 1:
         raise EnvError("the recordings were not analysed alike: their features differ")
     n_rows = instances.rules.tables.bounds.shape[1]
-    beats = [np.stack(list(each.values()), axis=1) for each in described]
-    beat_columns = (*described[0], _PLAYS_COLUMN)
+    beats = (np.pad(np.stack(list(each.values()), axis=1), [(BEFORE, AFTER), (0, 0)]) for each in described)
+    beat_columns = tuple(described[0])
     landed_columns = tuple(column._replace(name=f"beat.{column.name}") for column in beat_columns)
-
-    def tensor(arrays: Sequence[np.ndarray]) -> Tensor:
-        return torch.as_tensor(np.stack(arrays), device=device)
-
     return Features(
         blocks={
             "scalars": Block(1, _SCALAR_COLUMNS),
@@ -175,23 +167,28 @@ def make_features(instances: Instances) -> Features:
             "landings": Block(K, (*_LANDING_COLUMNS, *_KIND_COLUMNS, *landed_columns)),
             "recording": Block(1, _RECORDING_COLUMNS),
         },
-        beats=tensor([np.pad(each, [(BEFORE, n_rows - 1 - len(each) + AFTER), (0, 0)]) for each in beats]),
-        landings=tensor([_padded(_landings(track), n_rows, 0) for track in tracks]),
-        landed=tensor([_padded(track.landings.beat, n_rows, -1) for track in tracks]),
-        recording=tensor([_recording(track) for track in tracks]),
-        window=torch.arange(-BEFORE, AFTER, device=device),
+        beats=stacked(beats, BEFORE + n_rows - 1 + AFTER, device=device),
+        landings=stacked(map(described_landings, tracks), n_rows, device=device),
+        around=_around(instances, BEFORE + n_rows - 1 + AFTER),
+        recording=stacked(map(_recording, tracks), device=device),
         kinds=torch.cat([torch.zeros(1, len(Kind)), torch.eye(len(Kind))]).to(device),
         low=torch.tensor([column.low for column in _SCALAR_COLUMNS], device=device),
         high=torch.tensor([column.high for column in _SCALAR_COLUMNS], device=device),
     )
 
 
-def _padded(array: np.ndarray, rows: int, fill: int) -> np.ndarray:
-    return np.pad(array, [(0, rows - len(array))] + [(0, 0)] * (array.ndim - 1), constant_values=fill)
+def _around(instances: Instances, n_beats: int) -> Tensor:
+    """`Features.around`, with `n_beats` rows of `Features.beats` for each recording."""
+    n_rows, device = instances.rules.tables.bounds.shape[1], instances.row.device
+    landed = stacked((track.landings.beat for track in instances.tracks), n_rows, fill=-1, device=device).long()
+    window = torch.arange(n_rows, device=device)[:, None] + torch.arange(-BEFORE, AFTER, device=device)
+    beat = torch.cat([window.expand(len(landed), -1, -1), landed], dim=2)
+    first = torch.arange(len(landed), device=device)[:, None, None] * n_beats
+    return torch.stack([beat, first + BEFORE + beat], dim=2)
 
 
-def _described(track: Track) -> Iterator[tuple[Column, Array]]:
-    """Each column of the description of beats with its values, (B,); the first tells that there is a beat."""
+def described_beats(track: Track) -> Iterator[tuple[Column, Array]]:
+    """Each column of the description of beats with its values, (B,), of which none depends on what was played."""
     yield Column("present", 0.0, 1.0), np.ones(track.n_beats, dtype=np.float32)
     for activity in Activity:
         yield Column(f"activity.{activity.name.lower()}", 0.0, 1.0), (track.activity == activity).astype(np.float32)
@@ -204,6 +201,11 @@ def _described(track: Track) -> Iterator[tuple[Column, Array]]:
             described |= {f"{stem}.{name}": values for name, values in pooled}
     for name, values in described.items():
         yield Column(name, -_DEVIATIONS, _DEVIATIONS), _standardised(values, track)
+
+
+def _played_once(track: Track) -> Array:
+    """What playing each beat once adds to the last column of its description, (B,)."""
+    return np.full(track.n_beats, 1.0 / _PLAYS, dtype=np.float32)
 
 
 def _known(track: Track) -> Iterator[tuple[str, np.ndarray]]:
@@ -247,8 +249,8 @@ def _standardised(values: np.ndarray, track: Track) -> Array:
     return np.clip((values - music.mean()) / spread, -_DEVIATIONS, _DEVIATIONS).astype(np.float32)
 
 
-def _landings(track: Track) -> Array:
-    """`_LANDING_COLUMNS` of all landings, (B+1, K, L')."""
+def described_landings(track: Track) -> Array:
+    """What does not change about all landings, (B+1, K, L')."""
     places = track.landings
     distance = (places.beat - np.arange(track.n_beats + 1)[:, None]) / _FAR
     columns = [

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import DoubleArray
-from rl_editor.edits.actions import END, KEEP, N_ACTIONS, State, column_of, fade_samples
+from rl_editor.edits.actions import END, KEEP, N_ACTIONS, SLOTS, Move, State, fade_samples
+from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.instances import Instances
 from rl_editor.envs.beat_edit.reward import (
     COVERED,
     SECTION,
     TERMS,
+    Joins,
     RewardConfig,
     Worth,
     fade_terms,
@@ -25,10 +26,9 @@ from rl_editor.envs.beat_edit.reward import (
     worth_of,
 )
 
-_OF_PLACE = ("content", "seam", "tempo", "energy", "phrases", "ending")
-_AT_END = 2  # coverage and length, the last of them
-_PHRASES = TERMS.index("phrases")
-_SLOTS = 2 + K  # KEEP, END and each landing, whatever its fade
+_JOINING = ("content", "seam", "tempo", "energy", "phrases")  # terms of landings, by place alone
+_FADE, _ORDER, _REPETITION = (TERMS.index(name) for name in ("fade", "order", "repetition"))
+_BEGIN = SLOTS  # slot of the KEEP that an edit begins with
 _CHUNK = 256
 
 
@@ -38,26 +38,25 @@ class Paid(NamedTuple):
     terms: Tensor
     """Seconds of good music, (N, T) float64, columns `TERMS`."""
     joins: Tensor
-    """Whether it makes a join, and whether that is a loop, and one that goes back to what was passed over, (N, 3)
-    bool."""
+    """It makes a join, (N,) bool."""
+    loops: Tensor
+    """That join repeats what was played, (N,) bool."""
+    back: Tensor
+    """It goes back to what was passed over, (N,) bool."""
 
 
 @dataclass(frozen=True, eq=False)
 class Payment:
-    """The reward's terms of Q recordings; made by `make_payment`. A slot is KEEP, END or a landing of the row."""
+    """The reward's terms of Q recordings; made by `make_payment`."""
 
     config: RewardConfig
-    track: Tensor
-    """Recording of each assignment, (R,) int64."""
     slot: Tensor
-    """Slot of each action, (A,) int64."""
+    """Slot of each action, and then of each that begins an edit, (2 A,) int64."""
     place: Tensor
-    """What only the place and the slot decide, (Q, B+1, 2 + K, 8) float64: content, seam, tempo, energy, phrases and
-    ending; the beat that is played at once, and the one that is landed on, -1 for none."""
+    """The terms of each slot, (Q (B+1) (SLOTS + 1), T) float64: `repetition` for each time that its beat was played
+    before, `order` if it goes back; those of the fade and of the whole edit are 0."""
     fade: Tensor
-    """The term of each action's fade, (Q, B+1, A) float64."""
-    beats: Tensor
-    """Of each beat: start and phrases of beginning with it, and what it costs to play it again, (Q, B+1, 3) float64."""
+    """The term of each action's fade, (Q (B+1) A,) float64."""
     labels: Tensor
     """Label of each beat's section, (Q, B) int64; L where there is none."""
     n_labels: Tensor
@@ -67,47 +66,39 @@ class Payment:
     rate: Tensor
     """Samples a second, (Q,) float64."""
 
-    def of(self, state: State, action: Tensor, left: Tensor, ends: Tensor) -> Paid:
-        """What an action pays.
+    def of(self, state: State, action: Tensor, by: Move, row: Tensor) -> Paid:
+        """What an action pays, but for `of_whole`.
 
         Args:
             state: before the action.
             action: (N,), legal.
-            left: samples still to play before the action, (N,).
-            ends: edits whose action is END, (n,).
+            by: what it does.
+            row: of the playheads among those of all recordings, (N,).
         """
-        track, p = self.track[state.track], state.playhead
-        rows = self.beats.shape[1]
-        at = track * rows + p
-        place = self.place.flatten(0, 2)[at * _SLOTS + self.slot[action]]
-        n = len(_OF_PLACE)
-        both = place[:, n:].to(torch.int64)
-        plays, lands = both.unbind(1)
-        before, anew = state.plays.gather(1, both.clamp(min=0)).unbind(1)
-        anew = anew == 0
-        joins = (lands >= 0) & (p > 0)
-        back = joins & anew & (lands < state.furthest)
-        start, phrases, again = self.beats.flatten(0, 1)[track * rows + plays.clamp(min=0)].unbind(1)
-        first = (plays >= 0) & (state.furthest < 0)
-        place[:, _PHRASES].add_(phrases * first)
-        of_state = (
-            self.fade.flatten()[at * N_ACTIONS + action],
-            -self.config.order_s * back,
-            again * before * (plays >= 0),
-            start * first,
-            *(torch.zeros_like(start),) * _AT_END,
-        )
-        terms = torch.cat([place[:, :n], torch.stack(of_state, dim=1)], dim=1)
-        if len(ends):
-            target = left[ends] + state.samples[ends]
-            off_s = left[ends].abs() / self.rate[track[ends]]
-            terms[ends, TERMS.index("coverage")] = self._coverage(track[ends], state.plays[ends], target)
-            terms[ends, TERMS.index("length")] = -self.config.prices.nearness * off_s
-        return Paid(terms, torch.stack([joins, joins & ~anew, back], dim=1))
+        slot = self.slot.index_select(0, action + (state.furthest < 0) * N_ACTIONS)
+        terms = self.place.index_select(0, row * (SLOTS + 1) + slot)
+        before = state.plays.gather(1, by.beat[:, None])[:, 0]
+        joins = by.joins.bool()
+        anew = joins & (before == 0)
+        back = anew & (by.beat < state.furthest)
+        terms[:, _REPETITION].mul_(before)
+        terms[:, _ORDER].mul_(back)
+        terms[:, _FADE].copy_(self.fade.index_select(0, row * N_ACTIONS + action))
+        return Paid(terms, joins, joins ^ anew, back)
 
-    def target_s(self, row: Tensor, target: Tensor) -> Tensor:
-        """Seconds that `target` samples of assignments `row` are, (N,) float64."""
-        return target / self.rate[self.track[row]]
+    def of_whole(self, recording: Tensor, plays: Tensor, target: Tensor, left: Tensor) -> Tensor:
+        """What edits that end pay for coverage and length, (n, T) float64, columns `TERMS`.
+
+        Args:
+            recording: (n,).
+            plays: how often beats were played, (n, B).
+            target: samples, (n,).
+            left: samples still to play, (n,).
+        """
+        terms = torch.zeros(len(recording), len(TERMS), dtype=torch.float64, device=recording.device)
+        terms[:, TERMS.index("coverage")] = self._coverage(recording, plays, target)
+        terms[:, TERMS.index("length")] = -self.config.prices.nearness * (left.abs() / self.rate[recording])
+        return terms
 
     def _coverage(self, track: Tensor, plays: Tensor, target: Tensor) -> Tensor:
         """The term of edits of `target` samples in which beats were played `plays` times (n, B), (n,) float64."""
@@ -128,62 +119,53 @@ def make_payment(instances: Instances, config: RewardConfig) -> Payment:
     worths = [worth_of(track, config) for track in tracks]
     rows = instances.rules.tables.bounds.shape[1]
     most = max(int(worth.labels.max(initial=-1)) + 1 for worth in worths)
-    tables = [_tables_of(track, worth, config) for track, worth in zip(tracks, worths, strict=True)]
-
-    def padded(arrays: Iterable[np.ndarray], length: int, fill: float = 0.0) -> Tensor:
-        full = [np.pad(a, [(0, length - len(a))] + [(0, 0)] * (a.ndim - 1), constant_values=fill) for a in arrays]
-        return torch.as_tensor(np.stack(full), device=device)
+    joins = [joins_of_table(track) for track in tracks]
+    each = list(zip(tracks, worths, joins, strict=True))
+    labels = (np.where(worth.labels < 0, most, worth.labels) for worth in worths)
+    slot = instances.rules.tables.slot
 
     def numbers(values: Iterable[float], dtype: torch.dtype = torch.float64) -> Tensor:
         return torch.tensor(list(values), dtype=dtype, device=device)
 
     return Payment(
         config=config,
-        track=instances.track,
-        slot=_slots(device),
-        place=padded((each.place for each in tables), rows),
-        fade=padded((each.fade for each in tables), rows),
-        beats=padded((each.beats for each in tables), rows),
-        labels=padded((np.where(worth.labels < 0, most, worth.labels) for worth in worths), rows - 1, most),
+        slot=torch.cat([slot, slot.masked_fill(slot == KEEP, _BEGIN)]),
+        place=stacked((_places(*own, config) for own in each), rows, device=device).flatten(0, 2),
+        fade=stacked((_fades(track, joins, config) for track, _, joins in each), rows, device=device).flatten(),
+        labels=stacked(labels, rows - 1, fill=most, device=device),
         n_labels=numbers((int(worth.labels.max(initial=-1)) + 1 for worth in worths), torch.int64),
         beat=numbers(float(np.median(np.diff(track.bounds))) for track in tracks),
         rate=numbers(track.source.sample_rate for track in tracks),
     )
 
 
-def _slots(device: torch.device) -> Tensor:
-    """Slot of each action, (A,)."""
-    actions = torch.arange(N_ACTIONS, device=device)
-    return torch.where(actions > END, 2 + column_of(actions), actions)
-
-
-class _TablesOf(NamedTuple):
-    """Of one recording; as in `Payment`, without Q."""
-
-    place: DoubleArray
-    fade: DoubleArray
-    beats: DoubleArray
-
-
-def _tables_of(track: Track, worth: Worth, config: RewardConfig) -> _TablesOf:
-    places, joins, rows = track.landings, joins_of_table(track), track.n_beats + 1
-    beat, until = np.maximum(places.beat, 0), worth.until
+def _places(track: Track, worth: Worth, joins: Joins, config: RewardConfig) -> DoubleArray:
+    """`Payment.place` of one recording, (B+1, SLOTS + 1, T)."""
+    landings, until, bounds = track.landings, worth.until, track.bounds
+    beat, at_once = np.maximum(landings.beat, 0), landings.half == 1
+    joining = join_terms(track, worth, joins, config)
+    joining["content"] = (until[beat + landings.half] - np.interp(landings.starts(bounds), bounds, until)).ravel()
     broken = -0.5 * config.phrase_s * (1.0 - worth.opens)
-    terms = join_terms(track, worth, joins, config)
-    terms["content"] = (until[beat + places.half] - np.interp(places.starts(track.bounds), track.bounds, until)).ravel()
-    n = len(_OF_PLACE)
-    place = np.zeros((rows, _SLOTS, n + 2))
-    for number, name in enumerate(_OF_PLACE[:-1]):
-        place[:, 2:, number] = np.where(places.valid, terms[name].reshape(places.beat.shape), 0.0)
-    place[0, 2:, 1:n] = 0.0  # a beginning is no join
-    place[..., n:] = -1
-    place[:-1, KEEP, n] = np.arange(track.n_beats)
-    place[:, 2:, n] = np.where(places.half == 1, places.beat, -1)
-    place[:, 2:, n + 1] = places.beat
-    place[:-1, KEEP, 0] = np.diff(until)
-    place[:, END, _OF_PLACE.index("phrases")] = broken
-    place[:, END, _OF_PLACE.index("ending")] = worth.ending
-    fade = np.zeros((rows, N_ACTIONS))
-    fade[1:, 2:] = fade_terms(fade_samples(track), joins.fits[:, None], config).reshape(rows, -1)[1:]
-    again = -config.prices.repeat * np.diff(track.bounds) / track.source.sample_rate
-    return _TablesOf(place, fade, np.stack([worth.start, broken[:-1], again], axis=1))
+    again = -config.prices.repeat * np.diff(bounds) / track.source.sample_rate
+    place = np.zeros((len(bounds), SLOTS + 1, len(TERMS)))
+    terms = dict(zip(TERMS, np.moveaxis(place, 2, 0), strict=True))  # views
+    for name in _JOINING:
+        terms[name][:, 2:_BEGIN] = np.where(landings.valid, joining[name].reshape(beat.shape), 0.0)
+    for name in _JOINING[1:]:
+        terms[name][0, 2:_BEGIN] = 0.0  # a beginning is no join
+    terms["phrases"][0, 2:_BEGIN] = np.where(at_once[0], broken[beat[0]], 0.0)
+    terms["start"][0, 2:_BEGIN] = np.where(at_once[0], worth.start[beat[0]], 0.0)
+    terms["phrases"][:-1, _BEGIN], terms["start"][:-1, _BEGIN] = broken[:-1], worth.start
+    terms["phrases"][:, END], terms["ending"][:, END] = broken, worth.ending
+    terms["order"][:, 2:_BEGIN] = -config.order_s
+    terms["repetition"][:, 2:_BEGIN] = np.where(at_once, again[beat], 0.0)
+    terms["repetition"][:-1, KEEP] = again
+    terms["content"][:-1, [KEEP, _BEGIN]] = np.diff(until)[:, None]
+    return place
+
+
+def _fades(track: Track, joins: Joins, config: RewardConfig) -> DoubleArray:
+    """`Payment.fade` of one recording, (B+1, A)."""
+    fade = np.zeros((track.n_beats + 1, N_ACTIONS))
+    fade[1:, 2:] = fade_terms(fade_samples(track), joins.fits[:, None], config).reshape(len(fade), -1)[1:]
+    return fade

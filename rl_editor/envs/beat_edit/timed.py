@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rl_editor.arrays import BoolArray, IntArray
+from rl_editor.edits.stacking import stacked
 
 _CELLS = 8  # of the table in half a window
 _MOST_LOOPS = 4  # repeats of the reserve loop that a certificate may count on
@@ -117,18 +118,14 @@ class Timed:
         if not needed:
             return None
         cells = max(each.finishes.shape[1] for each in needed)
-
-        def padded(array: np.ndarray, *lengths: int) -> np.ndarray:
-            return np.pad(array, [(0, n - m) for n, m in zip(lengths, array.shape, strict=True)])
-
         places = iter(range(len(needed)))
         return cls(
             index=torch.tensor([-1 if each is None else next(places) for each in tables], device=device),
-            finishes=torch.as_tensor(np.stack([padded(each.finishes, rows, cells) for each in needed]), device=device),
+            finishes=stacked((each.finishes for each in needed), rows, cells, device=device),
             cell=torch.tensor([each.cell for each in needed], device=device),
             earliest=torch.tensor([each.earliest for each in needed], device=device),
-            straight=torch.as_tensor(np.stack([padded(each.straight, rows, 2) for each in needed]), device=device),
-            via=torch.as_tensor(np.stack([padded(each.via, rows) for each in needed]), device=device),
+            straight=stacked((each.straight for each in needed), rows, device=device),
+            via=stacked((each.via for each in needed), rows, device=device),
             loop_row=torch.tensor([each.loop_row for each in needed], device=device),
         )
 
