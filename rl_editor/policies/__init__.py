@@ -1,0 +1,1 @@
+"""Networks: what an agent hears in a Track, and how it decides; no word of Lightning."""

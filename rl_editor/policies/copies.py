@@ -1,0 +1,75 @@
+"""Where else the same music is played: for each beat the places of a recording that run along with it.
+
+A passage that was tried several times is heard several times. Whether a try is the good one can only be said against
+the others, so each beat gets the beats it should be compared with: the most alike ones earlier and later, where the
+likeness is that of the whole surroundings, so that copies of neighbouring beats are neighbours.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rl_editor.analysis.track import Track
+from rl_editor.arrays import Array, IntArray
+
+COPIES = 4
+"""Copies of a beat: two that come later, two that came before."""
+_REACH = 8  # beats either side that must run along
+_NEAR = 8  # beats around a copy in which there is no second one
+_GROUPS = ("timbre", "chroma", "onset")
+_BLOCK = 512
+
+
+class Copies(NamedTuple):
+    """The copies of each beat."""
+
+    beat: IntArray
+    """(B, COPIES); later ones first, the more alike one first; the beat itself where there is none."""
+    likeness: Array
+    """Cosine of the surroundings, (B, COPIES) in [0, 1]; 0 where there is none."""
+
+
+def find_copies(track: Track) -> Copies:
+    """The copies of each beat of music."""
+    described = _surroundings(_sounds(track))
+    n_beats, sides = track.n_beats, ((1, slice(0, COPIES // 2)), (-1, slice(COPIES // 2, COPIES)))
+    beat = np.tile(np.arange(n_beats)[:, None], (1, COPIES))
+    likeness = np.zeros((n_beats, COPIES), dtype=np.float32)
+    every = np.arange(n_beats)
+    for first in range(0, n_beats, _BLOCK):
+        rows = every[first : first + _BLOCK]
+        alike = described[rows] @ described.T
+        alike[:, ~track.is_music] = 0.0
+        alike[~track.is_music[rows]] = 0.0
+        distance = every - rows[:, None]
+        for side, columns in sides:
+            found = np.where(distance * side > _NEAR, alike, 0.0)
+            for column in range(columns.start, columns.stop):
+                best = found.argmax(axis=1)
+                worth = found[np.arange(len(rows)), best]
+                beat[rows, column] = np.where(worth > 0.0, best, rows)
+                likeness[rows, column] = worth
+                found[np.abs(every - best[:, None]) <= _NEAR] = 0.0
+    return Copies(beat, likeness)
+
+
+def _sounds(track: Track) -> Array:
+    """What beats are compared by, (B, F): each group against the mean of the music, of equal weight."""
+    parts = []
+    names = np.array(track.feature_names)
+    for group in _GROUPS:
+        values = track.features[:, names == group].astype(np.float32)
+        music = values[track.is_music] if track.is_music.any() else values
+        values = values - music.mean(axis=0)
+        parts.append(values / max(float(np.sqrt(np.square(values[track.is_music]).sum(axis=1).mean())), 1e-6))
+    return np.concatenate(parts, axis=1)
+
+
+def _surroundings(sounds: Array) -> Array:
+    """Beats with those around them, weighed by a triangle, of unit length, (B, (2 REACH + 1) F)."""
+    padded = np.pad(sounds, ((_REACH, _REACH), (0, 0)))
+    weights = np.sqrt(1.0 - np.abs(np.arange(-_REACH, _REACH + 1)) / (_REACH + 1)).astype(np.float32)
+    stacked = np.concatenate(
+        [weight * padded[k : k + len(sounds)] for k, weight in enumerate(weights)], axis=1, dtype=np.float32
+    )
+    return stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-6)

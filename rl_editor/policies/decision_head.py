@@ -1,0 +1,108 @@
+"""The decision: keep on, stop, or go on at one of the landings, out of what the encoder made of the recording.
+
+Light, since it works at every step: what does not change from step to step (projections of beats, sums of what is
+worth keeping) is computed once a recording. Landings are scored by additive attention (Bahdanau et al., ICLR 2015)
+between where the edit stands and where it would go.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rl_editor.edits.actions import FADE_CLASSES, Kind
+from rl_editor.envs.beat_edit.environment import SCALARS
+from rl_editor.policies.recordings import Recordings
+from rl_editor.policies.situation import Situation
+from rl_editor.policies.track_encoder import Encoded
+
+_BEFORE, _AFTER = 2, 8  # beats around a place whose margins are told
+_LEFT, _RATIO = SCALARS.index("left"), SCALARS.index("ratio")
+_LARGEST = 8.0  # that a margin or a scalar is told as
+_SOFT = 0.02  # share of a recording about which sums are told as numbers near 1
+
+
+class Prepared(NamedTuple):
+    """What the head needs of G recordings at every step."""
+
+    stood: Tensor
+    """Of standing before each bound, (G, B+1, d)."""
+    landed: Tensor
+    """Of going on at each bound, (G, B+1, d)."""
+    margins: Tensor
+    """Margins around each bound, (G, B+1, W)."""
+    kept: Tensor
+    """Share of the recording that is worth keeping before each bound, (G, B+1)."""
+    recordings: Recordings
+
+
+class DecisionHead(nn.Module):
+    """Logits of all actions of N situations."""
+
+    def __init__(self, width: int, n_landing_columns: int) -> None:
+        """Make the head on an encoder of `width`, for landings of so many columns."""
+        super().__init__()
+        n_margins = _BEFORE + _AFTER
+        self.sharpness = nn.Parameter(torch.zeros(()))
+        self.stood = nn.Linear(2 * width, width)
+        self.landed = nn.Linear(2 * width, width)
+        self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 1, width)
+        self.moves = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 2))
+        self.towards = nn.Linear(width, width)
+        self.landing = nn.Linear(n_landing_columns + len(Kind) + 1 + n_margins + 2, width)
+        self.score = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.points = nn.Linear(width, 1)
+        self.fades = nn.Linear(width, FADE_CLASSES)
+
+    def prepare(self, recordings: Recordings, encoded: Encoded) -> Prepared:
+        """What does not change from step to step."""
+        beats = encoded.beats
+        both = torch.cat([functional.pad(beats, (0, 0, 1, 0)), functional.pad(beats, (0, 0, 0, 1))], dim=2)
+        margin = torch.where(recordings.present, encoded.margin.clamp(-_LARGEST, _LARGEST), -_LARGEST)
+        around = functional.pad(margin, (_BEFORE, _AFTER), value=-_LARGEST).unfold(1, _BEFORE + _AFTER, 1)
+        worth = recordings.share * torch.sigmoid(encoded.margin * self.sharpness.exp())
+        kept = functional.pad(worth.cumsum(dim=1), (1, 0))
+        return Prepared(self.stood(both), self.landed(both), around, kept, recordings)
+
+    def forward(self, prepared: Prepared, situation: Situation) -> Tensor:
+        """Logits, (N, A)."""
+        g, p = situation.recording, situation.playhead
+        scalars = situation.scalars.clamp(-_LARGEST, _LARGEST)
+        left = scalars[:, _LEFT] * situation.scalars[:, _RATIO]
+        ahead = prepared.kept[g, -1] - prepared.kept[g, p] - left
+        known = torch.cat(
+            [scalars, situation.must_keep[:, None].float(), prepared.margins[g, p], _told(ahead)[:, None]], dim=1
+        )
+        state = functional.gelu(prepared.stood[g, p] + self.state(known))
+        moves = self.moves(state)
+        landings = self._landings(prepared, situation, state, left)
+        return torch.cat([moves, landings.flatten(1)], dim=1)
+
+    def _landings(self, prepared: Prepared, situation: Situation, state: Tensor, left: Tensor) -> Tensor:
+        """Logits of each landing with each fade, (N, K, 4)."""
+        g, p = situation.recording[:, None], situation.playhead[:, None]
+        beat = prepared.recordings.landed[situation.recording, situation.playhead].clamp(min=0)
+        passed = prepared.kept[g, beat] - prepared.kept[g, p]
+        ahead = prepared.kept[g, -1] - prepared.kept[g, beat] - left[:, None]
+        kinds = functional.one_hot(situation.kind.clamp(min=0), len(Kind)) * (situation.kind >= 0)[..., None]
+        known = torch.cat(
+            [
+                prepared.recordings.landings[situation.recording, situation.playhead],
+                kinds.float(),
+                situation.plays[..., None],
+                prepared.margins[g, beat],
+                _told(passed)[..., None],
+                _told(ahead)[..., None],
+            ],
+            dim=2,
+        )
+        there = self.score(prepared.landed[g, beat] + self.landing(known) + self.towards(state)[:, None])
+        fades = self.fades(there).log_softmax(dim=2)
+        logits: Tensor = self.points(there) + fades
+        return logits
+
+
+def _told(share: Tensor) -> Tensor:
+    """A share of a recording as a number that is fine near 0 and bounded."""
+    return torch.asinh(share / _SOFT)

@@ -1,0 +1,82 @@
+"""The editor `policy`: edits as a trained policy decides."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from rl_editor import checkpoints
+from rl_editor.analysis.track import Track
+from rl_editor.edits.edl import EDL, Maker
+from rl_editor.edits.length import difference
+from rl_editor.edits.request import EditRequest
+from rl_editor.envs.beat_edit.environment import BeatEditEnv
+from rl_editor.envs.beat_edit.instances import Instances, make_instances
+from rl_editor.envs.beat_edit.played import edit_of
+from rl_editor.envs.beat_edit.reward import RewardConfig
+from rl_editor.policies.playing import PlayedEdit, play, recordings_of
+from rl_editor.policies.policy_file import NAME, load_policy
+from rl_editor.policies.recordings import Heard, batched, hear
+
+_DIFFERENT = 0.2  # share of the kept time in which two edits must differ
+_DRAWS = 8  # drawn edits for each one that is asked for, where several are
+
+
+class PolicyEditor:
+    """Takes the likeliest action at every step, or the best of several drawn edits."""
+
+    def __init__(self, checkpoint: Path | None = None, best_of: int = 1) -> None:
+        """Load a policy.
+
+        Args:
+            checkpoint: its file; None takes the shipped one.
+            best_of: edits to choose from, the likeliest one among them; chosen is the one of the best joins.
+        Raises:
+            CheckpointError: it can't be used, or none is shipped.
+        """
+        self.best_of = best_of
+        self.file = checkpoints.find(NAME, NAME) if checkpoint is None else checkpoint
+        self.policy, self.content_hash = load_policy(self.file)
+
+    def edit(self, track: Track, request: EditRequest) -> list[EDL]:
+        """Edits that meet the request, best first, each at least 20 % different from those before it.
+
+        Raises:
+            RequestError: no edit by KEEP and landings is known to meet it.
+        """
+        heard = hear(track)
+        if request.length_s(track.source.duration_s) is None:
+            request = replace(request, keep=self.natural_ratio(heard))
+        played, instances = self._played(track, heard, request)
+        maker = Maker(NAME, self.content_hash, request.seed)
+        edits: list[EDL] = []
+        for each in played:
+            edl = edit_of(instances, 0, each.actions, maker)
+            if all(difference(edl, other) >= _DIFFERENT for other in edits):
+                edits.append(edl)
+            if len(edits) == request.count:
+                break
+        return edits
+
+    @torch.inference_mode()
+    def natural_ratio(self, heard: Heard) -> float:
+        """The share of a recording that is worth keeping where no length is asked for."""
+        encoded, _ = self.policy.encode(batched([heard], [0.0]))
+        ratio = float((encoded.keep[0].sigmoid() * torch.as_tensor(heard.share)).sum())
+        return min(max(ratio, 0.03), 1.0)
+
+    @torch.inference_mode()
+    def _played(self, track: Track, heard: Heard, request: EditRequest) -> tuple[list[PlayedEdit], Instances]:
+        """Edits, the best first, and the instances they are of."""
+        instances = make_instances([track], [(0, request)], RewardConfig())
+        _, prepared = self.policy.encode(recordings_of(instances, [heard]))
+        first = play(self.policy, prepared, BeatEditEnv(instances, 1), torch.zeros(1, dtype=torch.int64))
+        draws = max(self.best_of, _DRAWS * request.count if request.count > 1 else 1) - 1
+        if draws == 0:
+            return first, instances
+        generator = torch.Generator().manual_seed(request.seed)
+        which = torch.zeros(draws, dtype=torch.int64)
+        drawn = play(self.policy, prepared, BeatEditEnv(instances, draws), which, generator)
+        if self.best_of > 1:
+            return sorted([*first, *drawn], key=lambda each: each.seam_cost), instances
+        return [*first, *sorted(drawn, key=lambda each: -each.log_prob)], instances

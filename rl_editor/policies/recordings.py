@@ -1,0 +1,91 @@
+"""Recordings as a network takes them in: each Track once as arrays, several padded to one batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rl_editor.analysis.track import Track
+from rl_editor.arrays import Array, IntArray
+from rl_editor.edits.stacking import stacked
+from rl_editor.envs.beat_edit.features import described_beats, described_landings
+from rl_editor.policies.copies import find_copies
+
+BEAT_COLUMNS = 96
+"""D."""
+LANDING_COLUMNS = 14
+"""L."""
+
+
+class Heard(NamedTuple):
+    """One recording; nothing in it knows of its level or its EQ."""
+
+    beats: Array
+    """Descriptions of the beats, (B, D)."""
+    copy: IntArray
+    """Where else the same music is played, (B, C); the beat itself where nowhere."""
+    likeness: Array
+    """How alike these are, (B, C) in [0, 1]; 0 where nowhere."""
+    share: Array
+    """Length of each beat as a share of the recording, (B,)."""
+    landed: IntArray
+    """Beat of each landing, (B+1, K); -1 where there is none."""
+    landings: Array
+    """What is known of them, (B+1, K, L)."""
+
+
+class Recordings(NamedTuple):
+    """G recordings, padded to the longest; as in `Heard`."""
+
+    beats: Tensor
+    """(G, B, D) float32."""
+    copy: Tensor
+    """(G, B, C) int64."""
+    likeness: Tensor
+    """(G, B, C) float32."""
+    share: Tensor
+    """(G, B) float32; 0 where there is no beat."""
+    landed: Tensor
+    """(G, B+1, K) int64."""
+    landings: Tensor
+    """(G, B+1, K, L) float32."""
+    ratio: Tensor
+    """Length asked for over the recording's, (G,) float32; 0 where none is."""
+
+    @property
+    def present(self) -> Tensor:
+        """Whether there is a beat, (G, B) bool."""
+        return self.share > 0
+
+    def to(self, device: torch.device | str) -> "Recordings":
+        """The same on another device."""
+        return Recordings(*(column.to(device) for column in self))
+
+
+def hear(track: Track) -> Heard:
+    """A Track as a network takes it in."""
+    copies = find_copies(track)
+    return Heard(
+        beats=np.stack([values for _, values in described_beats(track)], axis=1),
+        copy=copies.beat,
+        likeness=copies.likeness,
+        share=(np.diff(track.bounds) / track.bounds[-1]).astype(np.float32),
+        landed=track.landings.beat.astype(np.int64),
+        landings=described_landings(track),
+    )
+
+
+def batched(heard: Sequence[Heard], ratios: Sequence[float]) -> Recordings:
+    """Several recordings as one batch, each with the share of it that is asked for."""
+    n_beats = max(len(each.beats) for each in heard)
+    return Recordings(
+        beats=stacked((each.beats for each in heard), n_beats),
+        copy=stacked((each.copy for each in heard), n_beats),
+        likeness=stacked((each.likeness for each in heard), n_beats),
+        share=stacked((each.share for each in heard), n_beats),
+        landed=stacked((each.landed for each in heard), n_beats + 1, fill=-1),
+        landings=stacked((each.landings for each in heard), n_beats + 1),
+        ratio=torch.tensor(ratios, dtype=torch.float32),
+    )
