@@ -7,7 +7,8 @@
     ├── RequestError      a request no edit of this recording can meet
     ├── CheckpointError   weights that are missing, damaged or of another kind
     ├── DataError         training data that can't be used
-    └── EnvError          an environment that is misused, or does not keep the contract
+    ├── EnvError          an environment that is misused, or does not keep the contract
+    └── RecipeError       a recipe, a task or a run that is not there or can't be used so; a usage error
 
 A message says what, its value, and what would be right: `song.wav: 0.4 s long; analysis needs at least 2 s`.
 Errors are caught in one place, `rl_editor.cli.main`.
@@ -44,3 +45,7 @@ class DataError(EditorError):
 
 class EnvError(EditorError):
     """An environment is misused, or does not keep the contract."""
+
+
+class RecipeError(EditorError):
+    """A recipe, a task or a run is not there, or can't be used so; training commands leave with status 2."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rl_editor.analysis.track import Track
     from rl_editor.audio.files import Recording
     from rl_editor.edits.edl import EDL
-    from rl_editor.edits.request import EditRequest
+    from rl_editor.edits.request import Editor, EditRequest
 
 
 def parser() -> CommandParser:
@@ -50,8 +50,15 @@ def parser() -> CommandParser:
     add("--loops", action="store_true", help="allow repeats even where the length does not demand them")
     add("--top", type=int, default=1, metavar="N", help="write the N best, at least 20 %% apart")
     add(
-        "--editor", default="planner", metavar="NAME", help="planner (default), sections, window, head, loudest, random"
+        "--editor",
+        default="planner",
+        metavar="NAME",
+        help="planner (default), policy, sections, window, head, loudest, random",
     )
+    add(
+        "--checkpoint", metavar="RUN", help="run or file whose policy edits (--editor policy; default: the shipped one)"
+    )
+    add("--best-of", type=int, metavar="K", help="edits that the policy chooses from by their joins (default: 1)")
     add("--edl", metavar="JSON", help="where the EDL goes; default: beside the song")
     add("--plot", metavar="PNG", help="where the picture goes; default: beside the song")
     add("--join-preview", metavar="FILE", help="also write 3 s around each join, one after another")
@@ -92,26 +99,38 @@ def run(args: "Namespace") -> int:
         return 2
     with bars(quiet=args.quiet or args.json) as report:
         listening = chosen_listening(args, report)
+    editor = _editor(args)
     status = 0
     for job in jobs(args):
         try:
-            _edit_one(job, request, listening, args)
+            _edit_one(job, request, editor, listening, args)
         except EditorError as error:
             complain(error)
             status = 1
     return status
 
 
-def _edit_one(job: Job, request: "EditRequest", listening: Listening, args: "Namespace") -> None:
+def _editor(args: "Namespace") -> "Editor":
+    """The editor that was chosen."""
+    from rl_editor.checkpoints import find
+    from rl_editor.edits.registry import load_editor
+
+    options: dict[str, object] = {}
+    if args.checkpoint is not None:
+        options["checkpoint"] = find(args.checkpoint, "policy")
+    if args.best_of is not None:
+        options["best_of"] = args.best_of
+    return load_editor(args.editor, **options)
+
+
+def _edit_one(job: Job, request: "EditRequest", editor: "Editor", listening: Listening, args: "Namespace") -> None:
     from rl_editor.audio.encoding import check_holds
     from rl_editor.audio.files import read_audio
-    from rl_editor.edits.registry import load_editor
 
     ranks = range(1, request.count + 1)
     if not args.dry_run:
         for rank in ranks:
             job.numbered(rank).check(overwrite=args.overwrite)
-    editor = load_editor(args.editor)
     store = chosen_store(args.store)
     with bars(quiet=args.quiet or args.json) as report:
         report("reading", 0.0)

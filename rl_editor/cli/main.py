@@ -26,6 +26,13 @@ COMMANDS = {
     "prepare": "make a training set of raw and edit pairs",
     "data": "check training pairs before anything is computed",
     "sample-data": "make songs and raw jams to try things on, with their exact truth",
+    "bc-warmup": "train a policy to imitate true edits",
+    "fit": "train what a recipe describes",
+    "validate": "judge a trained checkpoint on validation data",
+    "test": "judge a trained checkpoint on test data",
+    "predict": "let a trained checkpoint do its work",
+    "plot": "draw the curves of training runs",
+    "models": "list checkpoints, show their cards",
     "info": "versions, devices, ffmpeg, shipped recipes and checkpoints",
 }
 

@@ -1,0 +1,1 @@
+"""LightningModules, datamodules and callbacks: thin; with the recipes, tasks and run folders they are trained by."""

@@ -1,0 +1,139 @@
+"""Behaviour cloning: a policy learns to edit as takes were edited."""
+
+import math
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from rl_editor.data.splits import Split
+from rl_editor.modules.export import ExportPolicy
+from rl_editor.modules.take_data import TakeData
+from rl_editor.modules.tasks import Task
+from rl_editor.policies.imitation import accuracy_by_action, cloning_loss, imitated
+from rl_editor.policies.policy import Policy, PolicyConfig
+from rl_editor.policies.recordings import BEAT_COLUMNS, LANDING_COLUMNS
+from rl_editor.policies.taught import Batch, LearntTake
+
+_WARM_UP = 2  # epochs
+_LEAST = 0.01  # of the highest learning rate
+
+
+@dataclass(frozen=True)
+class CloningConfig:
+    """How a policy is taught."""
+
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    """The network."""
+    lr: float = 2e-3
+    """Highest learning rate, reached after two epochs."""
+    epochs: int = 40
+    """Epochs over which the learning rate rises and falls to a hundredth; trainer.max_epochs is best the same."""
+    weight_decay: float = 0.01
+    """How fast weights shrink that nothing holds (AdamW)."""
+    smoothing: float = 0.02
+    """Share of a decision's weight that goes to all legal actions alike."""
+    keep_weight: float = 1.0
+    """Weight of telling which beats are kept, beside the decisions."""
+    noise: float = 0.2
+    """Standard deviation of what is added to each normalised column of the recordings."""
+    left_out: float = 0.3
+    """Share of the columns that are left out of each take, others each time."""
+    history_noise: float = 0.05
+    """Standard deviation of what is added to how far an edit has come, as a share of it."""
+    untold: float = 0.15
+    """Share of takes in which the length asked for is not told."""
+
+
+class BehaviourCloning(LightningModule):
+    """A policy that imitates; all arithmetic is in `rl_editor.policies`."""
+
+    monitor = "val/overlap"
+    monitor_mode = "max"
+    weights_prefix = "policy."
+
+    def __init__(self, cloning: CloningConfig = CloningConfig()) -> None:
+        super().__init__()
+        self.config = cloning
+        self.policy = Policy(BEAT_COLUMNS, LANDING_COLUMNS, cloning.policy)
+
+    def configure_callbacks(self) -> list[Callback]:
+        """The policy is left for use."""
+        return [ExportPolicy(self.policy, self.config.policy, TASK.recipe)]
+
+    def on_fit_start(self) -> None:
+        """Take the normaliser from the training set, unless it came with the weights."""
+        if not bool(self.policy.fitted):
+            beats = [torch.as_tensor(take.heard.beats) for take in self._takes("train")]
+            self.policy.normalise_by(torch.cat(beats).to(self.device))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        losses = cloning_loss(
+            self.policy,
+            self._disturbed(batch),
+            smoothing=self.config.smoothing,
+            keep_weight=self.config.keep_weight,
+        )
+        size = len(batch.kept)
+        self.log("train/loss", losses.total.detach(), batch_size=size)
+        self.log("train/decisions", losses.decisions.detach(), batch_size=size)
+        self.log("train/kept", losses.kept.detach(), batch_size=size)
+        return losses.total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Decisions of a demonstration, one by one."""
+        losses = cloning_loss(self.policy, batch, smoothing=0.0, keep_weight=self.config.keep_weight)
+        self.log("val/loss", losses.total, batch_size=1)
+        self.log("val/decisions", losses.decisions, batch_size=1)
+        self.log("val/kept", losses.kept, batch_size=1)
+        for name, (right, count) in accuracy_by_action(self.policy, batch).items():
+            if count:
+                self.log(f"val/accuracy/{name}", right / count, batch_size=count)
+
+    def on_validation_epoch_end(self) -> None:
+        """Whole edits of the validation takes, free-running."""
+        takes = self._takes("val")
+        if takes:
+            edits = imitated(self.policy, takes)
+            self.log("val/overlap", sum(edit.overlap for edit in edits) / len(edits), batch_size=len(edits))
+            self.log("val/joins", sum(edit.joins for edit in edits) / len(edits), batch_size=len(edits))
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW, its rate a function of the epoch alone, so that a run can be made longer without another beginning."""
+        optimiser = torch.optim.AdamW(self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, epochs=self.config.epochs))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+    def _takes(self, side: Split) -> list[LearntTake]:
+        data = getattr(self.trainer, "datamodule", None)
+        return data.takes.get(side, []) if isinstance(data, TakeData) else []
+
+    def _disturbed(self, batch: Batch) -> Batch:
+        """The batch with noise on what is heard and on how far the edits have come."""
+        recordings, situation = batch.recordings, batch.situation
+        own, policy = recordings.beats, self.policy
+        noisy = own + self.config.noise * policy.scale * torch.randn_like(own)
+        left_out = torch.rand(len(own), 1, own.shape[2], device=self.device) < self.config.left_out
+        beats = torch.where(left_out, policy.mean, noisy)
+        untold = torch.rand(len(recordings.ratio), device=self.device) < self.config.untold
+        ratio = torch.where(untold, 0.0, recordings.ratio)
+        around = 1.0 + self.config.history_noise * torch.randn_like(situation.scalars)
+        return batch._replace(
+            recordings=recordings._replace(beats=beats, ratio=ratio),
+            situation=situation._replace(scalars=situation.scalars * around),
+        )
+
+
+def _rate(epoch: int, *, epochs: int) -> float:
+    """Learning rate of an epoch over the highest one."""
+    if epoch < _WARM_UP:
+        return (epoch + 1) / (_WARM_UP + 1)
+    done = min((epoch - _WARM_UP) / max(epochs - _WARM_UP, 1), 1.0)
+    return _LEAST + (1.0 - _LEAST) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+TASK = Task(BehaviourCloning, TakeData, recipe="bc")

@@ -1,0 +1,66 @@
+"""What a run leaves for use: its policy as a checkpoint with a card."""
+
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from rl_editor.checkpoint_card import Card, DataSource, Figure
+from rl_editor.modules.provenance import git_revision
+from rl_editor.modules.run_keeper import run_folder
+from rl_editor.modules.take_data import TakeData
+from rl_editor.policies.policy import Policy, PolicyConfig
+from rl_editor.policies.policy_file import FILE, NAME, save_policy
+
+_INPUTS = (
+    "The analysis of a recording (a Track): features of its beats within the recording, activity, form, where else the "
+    "same music is played, its landings; and the length asked for. No audio; neither level nor EQ of the recording."
+)
+_SPLIT = "By the content hash of the song: 70 % train, 15 % val, 15 % test; all takes of a song are on one side."
+
+
+class ExportPolicy(Callback):
+    """Writes the policy beside the run's settings, after each validation and at the end.
+
+    Args:
+        policy: the network.
+        config: what it is built from.
+        recipe: what it is trained by.
+    """
+
+    def __init__(self, policy: Policy, config: PolicyConfig, recipe: str) -> None:
+        self._policy, self._config, self._recipe = policy, config, recipe
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write it as it is now."""
+        if trainer.state.fn == "fit":
+            self._write(trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write it as it came out."""
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        if not trainer.is_global_zero:
+            return
+        save_policy(run_folder(trainer) / FILE, self._policy, self._config, self._card(trainer), overwrite=True)
+
+    def _card(self, trainer: Trainer) -> Card:
+        data = getattr(trainer, "datamodule", None)
+        known = data.identity() if isinstance(data, TakeData) else {}
+        sources = [DataSource(str(known["folder"]), "", str(known["manifest_sha256"]))] if known else []
+        revision = git_revision(Path(__file__))
+        measured = [(name, float(value)) for name, value in trainer.callback_metrics.items() if name.startswith("val/")]
+        measured.sort(key=lambda figure: (figure[0] != "val/overlap", figure[0]))
+        return Card(
+            task=NAME,
+            what="A policy that edits: it decides beat by beat whether to play on, where to go on, and when to stop.",
+            inputs=_INPUTS,
+            data=sources,
+            split=_SPLIT,
+            recipe=self._recipe,
+            commit="" if revision is None else str(revision["revision"]),
+            seeds=(),
+            licence="",
+            figures=[Figure(name, value, over="validation takes") for name, value in measured],
+            limits=("Learned from synthetic takes of finished songs; how it edits real jams was not measured.",),
+        )
