@@ -100,6 +100,8 @@ def run(args: "Namespace") -> int:
     with bars(quiet=args.quiet or args.json) as report:
         listening = chosen_listening(args, report)
     editor = _editor(args)
+    if args.editor == "policy" and args.checkpoint is None:
+        complain("note: the shipped policy edits; --checkpoint takes another")
     status = 0
     for job in jobs(args):
         try:

@@ -1,6 +1,7 @@
 """Behaviour cloning: a policy learns to edit as takes were edited."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from rl_editor.data.splits import Split
 from rl_editor.modules.export import ExportPolicy
+from rl_editor.modules.show_edits import ShowConfig, ShowEdits
 from rl_editor.modules.take_data import TakeData
 from rl_editor.modules.tasks import Task
-from rl_editor.policies.imitation import accuracy_by_action, cloning_loss, imitated
+from rl_editor.policies.imitation import Imitated, accuracy_by_action, cloning_loss, imitated
 from rl_editor.policies.policy import Policy, PolicyConfig
 from rl_editor.policies.recordings import BEAT_COLUMNS, LANDING_COLUMNS
 from rl_editor.policies.taught import Batch, LearntTake
@@ -38,7 +40,7 @@ class CloningConfig:
     """Share of a decision's weight that goes to all legal actions alike."""
     keep_weight: float = 1.0
     """Weight of telling which beats are kept, beside the decisions."""
-    noise: float = 0.2
+    noise: float = 0.4
     """Standard deviation of what is added to each normalised column of the recordings."""
     left_out: float = 0.3
     """Share of the columns that are left out of each take, others each time."""
@@ -46,6 +48,8 @@ class CloningConfig:
     """Standard deviation of what is added to how far an edit has come, as a share of it."""
     untold: float = 0.15
     """Share of takes in which the length asked for is not told."""
+    show: ShowConfig = field(default_factory=ShowConfig)
+    """What is shown of its edits."""
 
 
 class BehaviourCloning(LightningModule):
@@ -59,10 +63,14 @@ class BehaviourCloning(LightningModule):
         super().__init__()
         self.config = cloning
         self.policy = Policy(BEAT_COLUMNS, LANDING_COLUMNS, cloning.policy)
+        self._made: tuple[tuple[int, tuple[str, ...]], Sequence[Imitated]] | None = None
 
     def configure_callbacks(self) -> list[Callback]:
-        """The policy is left for use."""
-        return [ExportPolicy(self.policy, self.config.policy, TASK.recipe)]
+        """Its edits are shown, and the policy is left for use."""
+        return [
+            ShowEdits(self._edits, self.config.show),
+            ExportPolicy(self.policy, self.config.policy, TASK.recipe),
+        ]
 
     def on_fit_start(self) -> None:
         """Take the normaliser from the training set, unless it came with the weights."""
@@ -98,7 +106,7 @@ class BehaviourCloning(LightningModule):
         """Whole edits of the validation takes, free-running."""
         takes = self._takes("val")
         if takes:
-            edits = imitated(self.policy, takes)
+            edits = self._edits(takes)
             self.log("val/overlap", sum(edit.overlap for edit in edits) / len(edits), batch_size=len(edits))
             self.log("val/joins", sum(edit.joins for edit in edits) / len(edits), batch_size=len(edits))
 
@@ -107,6 +115,13 @@ class BehaviourCloning(LightningModule):
         optimiser = torch.optim.AdamW(self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, epochs=self.config.epochs))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+    def _edits(self, takes: Sequence[LearntTake]) -> Sequence[Imitated]:
+        """The policy's own edits as it is now, made once."""
+        now = self.global_step, tuple(take.key for take in takes)
+        if self._made is None or self._made[0] != now:
+            self._made = now, imitated(self.policy, takes)
+        return self._made[1]
 
     def _takes(self, side: Split) -> list[LearntTake]:
         data = getattr(self.trainer, "datamodule", None)
@@ -119,11 +134,14 @@ class BehaviourCloning(LightningModule):
         noisy = own + self.config.noise * policy.scale * torch.randn_like(own)
         left_out = torch.rand(len(own), 1, own.shape[2], device=self.device) < self.config.left_out
         beats = torch.where(left_out, policy.mean, noisy)
+        compared = recordings.compared + self.config.noise * torch.randn_like(recordings.compared)
+        ignored = torch.rand(len(own), 1, 1, compared.shape[3], device=self.device) < self.config.left_out
+        compared = torch.where(ignored, 0.0, compared)
         untold = torch.rand(len(recordings.ratio), device=self.device) < self.config.untold
         ratio = torch.where(untold, 0.0, recordings.ratio)
         around = 1.0 + self.config.history_noise * torch.randn_like(situation.scalars)
         return batch._replace(
-            recordings=recordings._replace(beats=beats, ratio=ratio),
+            recordings=recordings._replace(beats=beats, compared=compared, ratio=ratio),
             situation=situation._replace(scalars=situation.scalars * around),
         )
 

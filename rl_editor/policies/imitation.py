@@ -97,13 +97,14 @@ class Imitated(NamedTuple):
 def imitated(policy: Policy, takes: Sequence[LearntTake]) -> list[Imitated]:
     """The policy's own edits of takes, each of the true edit's length."""
     edits = []
-    training = policy.training
+    training, device = policy.training, policy.mean.device
     policy.eval()
     for take in takes:
         request = EditRequest(target_s=take.target_s, order="free", loops=True)
-        made = make_instances([take.track], [(0, request)], RewardConfig())
-        _, prepared = policy.encode(recordings_of(made, [take.heard]))
-        (played,) = play(policy, prepared, BeatEditEnv(made, 1), torch.zeros(1, dtype=torch.int64))
+        made = make_instances([take.track], [(0, request)], RewardConfig(), device=device)
+        _, prepared = policy.encode(recordings_of(made, [take.heard]).to(device))
+        which = torch.zeros(1, dtype=torch.int64, device=device)
+        (played,) = play(policy, prepared, BeatEditEnv(made, 1), which)
         edl = edit_of(made, 0, played.actions)
         edits.append(Imitated(edl, overlap(edl, take.kept, take.track), len(edl.joins)))
     policy.train(training)

@@ -72,11 +72,11 @@ def play(
         generator: for drawing actions; None always takes the likeliest.
     """
     observation, mask = env.start(which)
-    done = torch.zeros(len(which), dtype=torch.bool)
-    log_prob = torch.zeros(len(which))
+    done = torch.zeros_like(which, dtype=torch.bool)
+    log_prob = torch.zeros_like(which, dtype=torch.float32)
     actions: list[Tensor] = []
-    seam_cost = torch.zeros(len(which), dtype=torch.float64)
-    lengths = torch.zeros(len(which), dtype=torch.int64)
+    seam_cost = torch.zeros_like(which, dtype=torch.float64)
+    lengths = torch.zeros_like(which)
     while not bool(done.all()):
         log_probs = policy.log_probs(prepared, situation_of(env, observation, mask))
         action = log_probs.argmax(dim=1) if generator is None else sample(log_probs, generator)
@@ -87,7 +87,7 @@ def play(
         observation, mask = after.observation, after.mask
         seam_cost = torch.where(after.done & ~done, -env.last_terms[:, _SEAM], seam_cost)
         done = done | after.done
-    every = torch.stack(actions, dim=1).numpy()
+    every = torch.stack(actions, dim=1).cpu().numpy()
     return [
         PlayedEdit(*each)
         for each in zip(

@@ -14,6 +14,7 @@ from rl_editor.envs.beat_edit.environment import BeatEditEnv
 from rl_editor.envs.beat_edit.instances import Instances, make_instances
 from rl_editor.envs.beat_edit.played import edit_of
 from rl_editor.envs.beat_edit.reward import RewardConfig
+from rl_editor.errors import CheckpointError
 from rl_editor.policies.playing import PlayedEdit, play, recordings_of
 from rl_editor.policies.policy_file import NAME, load_policy
 from rl_editor.policies.recordings import Heard, batched, hear
@@ -35,7 +36,7 @@ class PolicyEditor:
             CheckpointError: it can't be used, or none is shipped.
         """
         self.best_of = best_of
-        self.file = checkpoints.find(NAME, NAME) if checkpoint is None else checkpoint
+        self.file = _shipped() if checkpoint is None else checkpoint
         self.policy, self.content_hash = load_policy(self.file)
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
@@ -80,3 +81,10 @@ class PolicyEditor:
         if self.best_of > 1:
             return sorted([*first, *drawn], key=lambda each: each.seam_cost), instances
         return [*first, *sorted(drawn, key=lambda each: -each.log_prob)], instances
+
+
+def _shipped() -> Path:
+    for file in checkpoints.shipped_checkpoints():
+        if file.stem == NAME:
+            return file
+    raise CheckpointError("editor policy: no checkpoint is shipped yet; train one (bc-warmup), --checkpoint names it")

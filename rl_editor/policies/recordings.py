@@ -11,9 +11,10 @@ from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, IntArray
 from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.features import described_beats, described_landings
-from rl_editor.policies.copies import find_copies
+from rl_editor.policies.copies import compare, find_copies
 
-BEAT_COLUMNS = 96
+_TOLD = ("activity.", "onset.", "level.")
+BEAT_COLUMNS = 21
 """D."""
 LANDING_COLUMNS = 14
 """L."""
@@ -28,6 +29,8 @@ class Heard(NamedTuple):
     """Where else the same music is played, (B, C); the beat itself where nowhere."""
     likeness: Array
     """How alike these are, (B, C) in [0, 1]; 0 where nowhere."""
+    compared: Array
+    """How each beat differs from them, (B, C, E)."""
     share: Array
     """Length of each beat as a share of the recording, (B,)."""
     landed: IntArray
@@ -45,6 +48,8 @@ class Recordings(NamedTuple):
     """(G, B, C) int64."""
     likeness: Tensor
     """(G, B, C) float32."""
+    compared: Tensor
+    """(G, B, C, E) float32."""
     share: Tensor
     """(G, B) float32; 0 where there is no beat."""
     landed: Tensor
@@ -68,13 +73,19 @@ def hear(track: Track) -> Heard:
     """A Track as a network takes it in."""
     copies = find_copies(track)
     return Heard(
-        beats=np.stack([values for _, values in described_beats(track)], axis=1),
+        beats=np.stack([values for column, values in described_beats(track) if _is_told(column.name)], axis=1),
         copy=copies.beat,
         likeness=copies.likeness,
+        compared=compare(track, copies),
         share=(np.diff(track.bounds) / track.bounds[-1]).astype(np.float32),
         landed=track.landings.beat.astype(np.int64),
         landings=described_landings(track),
     )
+
+
+def _is_told(name: str) -> bool:
+    """Whether a column of a beat's description is heard: all but the spectrum, by which songs are known by heart."""
+    return "." not in name or name.startswith(_TOLD)
 
 
 def batched(heard: Sequence[Heard], ratios: Sequence[float]) -> Recordings:
@@ -84,6 +95,7 @@ def batched(heard: Sequence[Heard], ratios: Sequence[float]) -> Recordings:
         beats=stacked((each.beats for each in heard), n_beats),
         copy=stacked((each.copy for each in heard), n_beats),
         likeness=stacked((each.likeness for each in heard), n_beats),
+        compared=stacked((each.compared for each in heard), n_beats),
         share=stacked((each.share for each in heard), n_beats),
         landed=stacked((each.landed for each in heard), n_beats + 1, fill=-1),
         landings=stacked((each.landings for each in heard), n_beats + 1),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rl_editor.policies.copies import COPIES
+from rl_editor.policies.copies import COMPARED_COLUMNS, COPIES
 from rl_editor.policies.recordings import Recordings
 
 _KERNEL = 5
@@ -68,7 +68,7 @@ class TrackEncoder(nn.Module):
         x = self.into(torch.cat([recordings.beats, recordings.likeness], dim=2))
         x = x + (self.length(torch.stack([ratio, ratio.log()], dim=1)) * told[:, None])[:, None]
         for block in self.blocks:
-            x = block(x, recordings.copy, recordings.likeness, present)
+            x = block(x, recordings.copy, recordings.likeness, recordings.compared, present)
         x = self.norm(x) * present[..., None]
         keep = self.keep(x)[..., 0]
         least = torch.where(told, threshold(keep.detach(), recordings.share, ratio), 0.0)
@@ -102,11 +102,11 @@ class _Block(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, copy: Tensor, likeness: Tensor, present: Tensor) -> Tensor:
+    def forward(self, x: Tensor, copy: Tensor, likeness: Tensor, compared: Tensor, present: Tensor) -> Tensor:
         if self.attention is not None:
             x = x + self.dropout(self.attention(x, present))
         x = x + self.dropout(self.near(x, present))
-        x = x + self.dropout(self.copies(x, copy, likeness))
+        x = x + self.dropout(self.copies(x, copy, likeness, compared))
         return x + self.dropout(self.alone(x))
 
 
@@ -154,19 +154,17 @@ class _AmongCopies(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.own, self.other = nn.Linear(width, width), nn.Linear(width, width, bias=False)
-        self.likeness = nn.Linear(1, width, bias=False)
+        self.compared = nn.Linear(1 + COMPARED_COLUMNS, width, bias=False)
         self.side = nn.Parameter(torch.zeros(COPIES, width))
         self.out = nn.Linear(2 * width, width)
 
-    def forward(self, x: Tensor, copy: Tensor, likeness: Tensor) -> Tensor:
+    def forward(self, x: Tensor, copy: Tensor, likeness: Tensor, compared: Tensor) -> Tensor:
         normed = self.norm(x)
         there = self.other(normed).gather(1, copy.flatten(1)[..., None].expand(-1, -1, x.shape[2]))
         there = there.unflatten(1, copy.shape[1:])
-        compared = functional.gelu(
-            self.own(normed)[:, :, None] + there + self.likeness(likeness[..., None]) + self.side
-        )
-        compared = compared * likeness[..., None]
-        later, before = compared.chunk(2, dim=2)
+        told = self.compared(torch.cat([likeness[..., None], compared], dim=3))
+        heard = functional.gelu(self.own(normed)[:, :, None] + there + told + self.side) * likeness[..., None]
+        later, before = heard.chunk(2, dim=2)
         out: Tensor = self.out(torch.cat([later.sum(dim=2), before.sum(dim=2)], dim=2))
         return out
 

@@ -1,0 +1,184 @@
+"""From finished songs to a policy that edits: sample-data, synthesize, prepare, bc-warmup, edit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rl_editor import checkpoints
+from rl_editor.audio.files import read_audio
+from rl_editor.cli.main import main
+from rl_editor.data.prepared import FOLDER, read_manifest
+from rl_editor.data.splits import Split, split_of
+from rl_editor.edits import edl as edls
+
+SIDES: tuple[Split, ...] = ("train", "train", "val")
+TINY = {
+    "task": "bc",
+    "trainer": {"max_epochs": 4, "accelerator": "cpu", "accumulate_grad_batches": 1, "check_val_every_n_epoch": 2},
+    "model": {
+        "cloning": {
+            "policy": {"encoder": {"width": 16, "blocks": 1, "heads": 2}},
+            "show": {"takes": 1},
+        }
+    },
+    "data": {"takes": {"situations": 16, "stray": {"editors": 1}, "jobs": 1}},
+}
+FIT = ("bc-warmup", "--config", "tiny.yaml")
+
+
+def rl_editor(*arguments: object) -> int:
+    """Exit status of one command line, in this process."""
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    return int(left.value.code or 0)
+
+
+def name_on(side: Split, number: int) -> str:
+    """Text that stands for a song on that side of the split."""
+    names = (f"song {k}" for k in count(1000 * number))
+    return next(name for name in names if split_of(name) == side)
+
+
+@pytest.fixture(scope="module")
+def training_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One take of each of three sample songs, prepared: two to learn from, one to judge by."""
+    folder = tmp_path_factory.mktemp("training")
+    data = folder / "data"
+    assert rl_editor("sample-data", folder / "songs", "--songs", 3, "--minutes", 1, "--quiet") == 0
+    songs = sorted((folder / "songs").glob("*.wav"))
+    assert rl_editor("synthesize", *songs, "-o", data, "--count", 1, "--seed", 1, "--jobs", 1, "--quiet") == 0
+    for number, (card, side) in enumerate(zip(sorted((data / "cards").glob("*.json")), SIDES, strict=True)):
+        # where songs of chance fall is chance
+        record = json.loads(card.read_text())
+        card.write_text(json.dumps({"version": record["version"], "song": {"content_hash": name_on(side, number)}}))
+    assert rl_editor("prepare", data, "--jobs", 1, "--quiet") == 0
+    return data
+
+
+@pytest.fixture
+def place(tmp_path: Path, training_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory with a recipe of seconds."""
+    data = {"takes": {**TINY["data"]["takes"], "folder": str(training_data / FOLDER)}}  # type: ignore[index]
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({**TINY, "data": data}))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    torch.use_deterministic_algorithms(False)
+
+
+def state(run: str) -> dict[str, Any]:
+    """All of a run's last checkpoint that training goes on from."""
+    content = torch.load(Path(run) / "checkpoints/last.ckpt", weights_only=True)
+    kept = ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")
+    return {key: content[key] for key in kept}
+
+
+def assert_equal_bits(found: Any, expected: Any) -> None:
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(found, expected)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key in expected:
+            assert_equal_bits(found[key], expected[key])
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_equal_bits(one, other)
+    else:
+        assert found == expected
+
+
+def events(run: str) -> dict[str, list[tuple[int, object]]]:
+    """Everything TensorBoard shows of a run but its clock, by tag."""
+    kinds = ("scalars", "images", "audio", "histograms")
+    found = EventAccumulator(run, dict.fromkeys(kinds, 0)).Reload()
+    tags = found.Tags()
+    shown: dict[str, list[tuple[int, object]]] = {}
+    for tag in tags["scalars"]:
+        shown[tag] = [(event.step, event.value) for event in found.Scalars(tag)]
+    for tag in tags["images"]:
+        shown[tag] = [(event.step, event.encoded_image_string) for event in found.Images(tag)]
+    for tag in tags["audio"]:
+        shown[tag] = [(event.step, event.encoded_audio_string) for event in found.Audio(tag)]
+    for tag in tags["histograms"]:
+        shown[tag] = [(event.step, event.histogram_value) for event in found.Histograms(tag)]
+    return shown
+
+
+def test_without_takes_it_says_what_makes_some(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rl_editor("bc-warmup", "--trainer.accelerator", "cpu") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "rl-editor: training_data/prepared: no prepared set; `rl-editor prepare training_data` makes one"
+    assert not Path("runs").exists() or not list(Path("runs").iterdir())
+
+
+def test_songs_become_a_policy_that_edits(place: Path, training_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rl_editor(*FIT, "--trainer.max_epochs", 2, "--trainer.check_val_every_n_epoch", 1) == 0
+    assert "val/ruler" in capsys.readouterr().out
+    (judged,) = (entry for entry in read_manifest(training_data / FOLDER) if entry.split == "val")
+    shown = events("runs/bc-1")
+    steps = [step for step, _ in shown["val/overlap"]]
+    assert len(steps) == 2
+    for tag in ("val/ruler", "val/actions", "val/actions/cut", f"edits/{judged.key}/val", f"sounds/{judged.key}/val"):
+        assert [step for step, _ in shown[tag]] == steps
+    for tag in ("true/ruler", "true/actions", f"edits/{judged.key}/true", f"sounds/{judged.key}/true"):
+        assert [step for step, _ in shown[tag]] == steps[:1]
+    assert judged.measured is not None
+    raw = training_data / judged.measured.raw
+    asked = ("--editor", "policy", "--checkpoint", "runs/bc-1", "--keep", "0.5", "--quiet")
+    assert rl_editor("edit", raw, "-o", "song.wav", "--edl", "song.json", *asked) == 0
+    edl = edls.read(Path("song.json"))
+    assert edl.maker.editor == "policy"
+    assert edl.maker.checkpoint == checkpoints.load(Path("runs/bc-1/policy.safetensors"), "policy").content_hash
+    assert abs(edl.duration_s - 0.5 * edl.source.duration_s) <= 1.0
+    assert read_audio(Path("song.wav")).source.n_samples == edl.n_samples
+
+
+def test_two_epochs_and_two_more_are_four(place: Path) -> None:
+    assert rl_editor(*FIT, "--name", "whole", "--quiet") == 0
+    assert rl_editor(*FIT, "--name", "halves", "--quiet", "--trainer.max_epochs", 2) == 0
+    torch.rand(3)
+    time.sleep(1.0)  # files of events are read in the order of the seconds in their names
+    assert rl_editor("bc-warmup", "--resume", "halves", "--trainer.max_epochs", 4, "--quiet") == 0
+    assert_equal_bits(state("runs/halves"), state("runs/whole"))
+    assert events("runs/halves") == events("runs/whole")
+    assert checkpoints.load(Path("runs/halves/policy.safetensors"), "policy").content_hash == (
+        checkpoints.load(Path("runs/whole/policy.safetensors"), "policy").content_hash
+    )
+
+
+def test_what_is_shown_changes_nothing(place: Path) -> None:
+    every = ("--quiet", "--trainer.max_epochs", 2, "--trainer.check_val_every_n_epoch", 1)
+    assert rl_editor(*FIT, *every, "--name", "shown") == 0
+    silent = ("--model.cloning.show.takes", 0, "--trainer.logger", "false")
+    assert rl_editor(*FIT, *every, *silent, "--name", "silent") == 0
+    assert_equal_bits(state("runs/silent"), state("runs/shown"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(place: Path, epoch: int) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PL_GLOBAL_SEED", None)
+    program = [str(Path(sys.executable).with_name("rl-editor")), *FIT, "--name", "killed"]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        said = [*takewhile(lambda line: not line.startswith(f"epoch {epoch}/"), process.stderr)]
+        process.kill()
+    assert process.returncode == -signal.SIGKILL, "".join(said)
+    time.sleep(1.0)
+    assert rl_editor("bc-warmup", "--resume", "killed", "--quiet") == 0
+    assert rl_editor(*FIT, "--name", "whole", "--quiet") == 0
+    assert_equal_bits(state("runs/killed"), state("runs/whole"))
+    assert events("runs/killed") == events("runs/whole")
