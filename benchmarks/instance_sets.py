@@ -2,11 +2,14 @@
 
     python benchmarks/instance_sets.py --data ../shared/data [--fetched DIR] [--store DIR] [--per-song N] [--steps N]
 
-A set is told by a seed and the content hashes of its songs: requests are drawn for each song alone, so that a set does
-not change when other songs come or go, and songs are split as prepared sets are. The return of an episode is 0 for the
-best contiguous window. Whoever is no policy of the environment is asked for an edit of the instance's length, and
-returns what the environment would have paid for it. `q table` learned on the train set; `planner` is no learner, but
-near to what can be had.
+Songs are the *.ogg files of DATA/music and of the folder that --fetched names. A set is told by a seed and the content
+hashes of its songs: requests are drawn for each song alone, so that a set does not change when other songs come or go,
+and songs are split as prepared sets are. The return of an episode is 0 for the best contiguous window.
+
+Whoever is no policy of the environment is asked for an edit of the instance's length, and returns what the environment
+would have paid for it (`terms_of`, less the window's worth). Some editors refuse some lengths: the mean is over the
+instances of a set that all of them answered; beside it stands that over an editor's own. `q table` learned on the train
+set; `planner` is no learner, but near to what can be had.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from torch import Tensor
 from rl_editor.analysis.analyse import analyse
 from rl_editor.analysis.store import Key, Store, default_folder
 from rl_editor.analysis.track import Track
+from rl_editor.arrays import BoolArray, DoubleArray
 from rl_editor.audio.files import read_audio
 from rl_editor.audio.source import identify
 from rl_editor.data.splits import Split, split_of
@@ -56,19 +60,28 @@ class Row:
 
     split: Split
     editor: str
-    returned: Sequence[float]
+    returned: DoubleArray
+    """Of each instance; NaN where it refused."""
     songs: Sequence[str]
     """Of each."""
 
-    def cells(self) -> list[str]:
-        low, high = interval(np.array(self.returned), self.songs)
+    @property
+    def answered(self) -> BoolArray:
+        return ~np.isnan(self.returned)
+
+    def cells(self, common: BoolArray) -> list[str]:
+        """The row, compared on the `common` instances."""
+        returned, songs = self.returned[common], np.array(self.songs)[common].tolist()
+        low, high = interval(returned, songs)
         return [
             self.split,
             self.editor,
-            str(len(self.returned)),
-            str(len(set(self.songs))),
-            f"{np.mean(self.returned):.2f} ({low:.2f} to {high:.2f})",
-            f"{np.mean(np.array(self.returned) > 0):.2f}",
+            str(len(returned)),
+            str(len(set(songs))),
+            f"{returned.mean():.2f} ({low:.2f} to {high:.2f})",
+            f"{(returned > 0).mean():.2f}",
+            f"{self.answered.sum()} of {len(self.returned)}",
+            f"{self.returned[self.answered].mean():.2f}",
         ]
 
 
@@ -103,10 +116,10 @@ def instance_sets(tracks: Sequence[Track], per_song: int, config: RewardConfig) 
 
 def songs_of(made: Instances) -> list[str]:
     """The song of each instance."""
-    return [made.tracks[number].source.file or "" for number in made.track[made.row].tolist()]
+    return [made.track_of(number).source.file or "" for number in range(len(made))]
 
 
-def returns(made: Instances, config: RewardConfig, play: Play) -> list[float]:
+def returns(made: Instances, config: RewardConfig, play: Play) -> DoubleArray:
     """What each instance returns, played once."""
     env = BeatEditEnv(made, len(made), config)
     env.start(torch.arange(len(made)))
@@ -116,13 +129,11 @@ def returns(made: Instances, config: RewardConfig, play: Play) -> list[float]:
         after = env.step(play(env))
         total += torch.where(running, after.reward, 0.0)
         running &= ~after.done
-    return total.tolist()
+    return total.numpy()
 
 
-def edited(
-    made: Instances, config: RewardConfig, editor: Editor, *, length_alone: bool
-) -> tuple[list[float], list[str]]:
-    """What the environment would have paid for the edits of an editor, where it has one, and their songs.
+def edited(made: Instances, config: RewardConfig, editor: Editor, *, length_alone: bool) -> DoubleArray:
+    """What the environment would have paid for an editor's edit of each instance; NaN where it has none.
 
     Args:
         made: the set.
@@ -130,18 +141,17 @@ def edited(
         editor: any.
         length_alone: ask for nothing but the length.
     """
-    paid, songs = [], []
-    for number, (request, song) in enumerate(zip(made.requests, songs_of(made), strict=True)):
-        track = made.tracks[int(made.track[made.row[number]])]
+    paid = np.full(len(made), np.nan)
+    for number, request in enumerate(made.requests):
+        track = made.track_of(number)
         target_s = int(made.target[number]) / track.source.sample_rate
         asked = EditRequest(target_s=target_s, slack_s=request.slack_s)
         if not length_alone:
             asked = replace(asked, order=request.order, loops=bool(made.loops[number]))
         with suppress(RequestError):
             edl = replace(editor.edit(track, asked)[0], target_s=target_s)
-            paid.append((sum(terms_of(edl, track, config)) - float(made.baseline[number])) / target_s)
-            songs.append(song)
-    return paid, songs
+            paid[number] = (sum(terms_of(edl, track, config)) - float(made.baseline[number])) / target_s
+    return paid
 
 
 def trained(made: Instances, config: RewardConfig, steps: int) -> QTable:
@@ -180,8 +190,8 @@ def by_table(table: QTable, made: Instances) -> Play:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--fetched", type=Path, help="songs that get_music.py fetched")
+    parser.add_argument("--data", type=Path, required=True, help="folder whose music/*.ogg are songs")
+    parser.add_argument("--fetched", type=Path, help="folder of more songs, *.ogg, as get_music.py fetches them")
     parser.add_argument("--store", type=Path, help="where analyses are kept")
     parser.add_argument("--per-song", type=int, default=16)
     parser.add_argument("--steps", type=int, default=4000, help=f"of {_EPISODES} episodes, that the table learns from")
@@ -193,21 +203,24 @@ def main() -> None:
     began_s = time.perf_counter()
     table = trained(sets["train"], config, args.steps)
     learned_s = time.perf_counter() - began_s
-    rows = []
+    cells = []
     for split, made in sets.items():
         songs = songs_of(made)
         chance = np.mean([returns(made, config, by_chance(seed)) for seed in range(_PLAYED)], axis=0)
-        rows.append(Row(split, "random legal play", chance.tolist(), songs))
-        rows += [Row(split, name, *edited(made, config, load_editor(name), length_alone=True)) for name in BASELINES]
-        rows.append(Row(split, "q table", returns(made, config, by_table(table, made)), songs))
-        rows.append(Row(split, "planner", *edited(made, config, load_editor("planner"), length_alone=False)))
-    header = ["set", "editor", "instances", "songs", "mean return (95 %)", "above 0"]
+        paid = {"random legal play": chance}
+        paid |= {name: edited(made, config, load_editor(name), length_alone=True) for name in BASELINES}
+        paid["q table"] = returns(made, config, by_table(table, made))
+        paid["planner"] = edited(made, config, load_editor("planner"), length_alone=False)
+        rows = [Row(split, name, returned, songs) for name, returned in paid.items()]
+        common = np.logical_and.reduce([row.answered for row in rows])
+        cells += [row.cells(common) for row in rows]
+    header = ["set", "editor", "instances", "songs", "mean return (95 %)", "above 0", "answered", "mean of those"]
     learned = (
         f"The table learned from {args.steps * _EPISODES / 1e6:.1f} million steps in {learned_s:.0f} s; it knows"
         f" {int((table.visits > 0).sum())} of {table.visits.numel()} pairs of state and action."
     )
     listed = "; ".join(f"{split}: {', '.join(sorted(set(songs_of(made))))}" for split, made in sets.items())
-    publish("instance_sets", "Instance sets", header, [row.cells() for row in rows], learned, listed)
+    publish("instance_sets", "Instance sets", header, cells, learned, listed)
 
 
 if __name__ == "__main__":

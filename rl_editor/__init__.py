@@ -38,7 +38,7 @@ def analyse(audio: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]", sample_
         audio: floating point, (channels, samples) or (samples,).
         sample_rate: Hz.
     Raises:
-        AudioError: the sound is shorter than 2 s, silent, or holds values that are not numbers.
+        AudioError: the sound is shorter than 2 s, silent, of another shape, or holds values that are not numbers.
     """
     from rl_editor.analysis.analyse import analyse as analyse_sound
 
@@ -112,6 +112,8 @@ def _as_channels(audio: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") ->
 
     if not np.issubdtype(audio.dtype, np.floating):
         raise AudioError(f"sound must be floating point, full scale 1.0, not {audio.dtype}")
+    if audio.ndim > 2 or (audio.ndim == 2 and audio.shape[0] > audio.shape[1]):
+        raise AudioError(f"sound of shape {audio.shape}: must be (channels, samples), or (samples,)")
     return np.ascontiguousarray(np.atleast_2d(audio), dtype=np.float32)
 
 

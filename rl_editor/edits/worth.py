@@ -5,7 +5,8 @@ playing it. A join costs what a listener would give up to avoid it; beginning wi
 ending are worth something; playing again what was played costs something.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from rl_editor.analysis.activity import Activity, runs
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray, SmallIntArray
 from rl_editor.edits.crossings import level_steps_db
+from rl_editor.errors import RequestError
 
 _BAR = 4  # beats
 
@@ -41,6 +43,14 @@ class Prices:
     """Share of its length that a repeated stretch costs."""
     nearness: float = 0.2
     """Seconds of good music that a second away from the target costs."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise RequestError(f"price {each.name} {value}: must be a number, 0 or more")
+        if self.bad_s == 0:
+            raise RequestError("price bad_s 0: must be above 0")
 
 
 def worth_until(track: Track, score: Array) -> DoubleArray:

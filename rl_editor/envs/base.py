@@ -16,6 +16,8 @@ from torch import Tensor
 
 from rl_editor.errors import EnvError
 
+_DTYPES = {"reward": torch.float32, "terminated": torch.bool, "truncated": torch.bool, "illegal": torch.bool}
+
 
 class Tensors(Protocol):
     """A NamedTuple of tensors whose first axis is N."""
@@ -72,7 +74,7 @@ class TensorEnv(Protocol[Obs]):
         """One action in each episode.
 
         Args:
-            action: (N,) int64, any.
+            action: (N,) int64 from 0 to A-1, legal or not.
         """
         ...
 
@@ -93,9 +95,12 @@ def random_legal(mask: Tensor, generator: torch.Generator) -> Tensor:
 def check_env(env: TensorEnv[Obs], *, steps: int = 200, seed: int = 0) -> None:
     """Whether an environment keeps the contract, found out by random play.
 
+    What only the environment knows is not found out: that an episode began anew is seen by its looking unlike the end
+    of the last one, in at least one place.
+
     Args:
         env: any; it is reset.
-        steps: how many are taken, twice.
+        steps: how many are taken, twice; enough for an episode to end.
         seed: of the environment and of the play.
     Raises:
         EnvError: with what is wrong.
@@ -110,47 +115,71 @@ def check_env(env: TensorEnv[Obs], *, steps: int = 200, seed: int = 0) -> None:
 
 
 def _played(env: TensorEnv[Obs], steps: int, seed: int) -> list[Tensor]:
-    """All that was returned in one run, with every part of it checked; every tenth action is drawn without the mask."""
+    """All that was returned in one run, with every part of it checked; every tenth action is drawn without the mask.
+
+    Copied at once: an environment may write into what it returned before.
+    """
     generator = torch.Generator(env.device).manual_seed(seed)
     observation, mask = env.reset(seed)
-    shapes = _shapes(observation)
-    seen = [*observation._asdict().values(), mask]
+    kinds = _kinds(observation)
+    seen = _copied(observation, mask)
+    ended, anew = 0, False
     for t in range(steps):
         _check_mask(env, mask)
-        legal = random_legal(mask, generator)
+        before = mask.clone()
+        legal = random_legal(before, generator)
         wild = torch.randint(env.n_actions, (env.n_envs,), generator=generator, device=env.device)
         action = wild if t % 10 == 9 else legal
+        chosen = before.gather(1, action[:, None])[:, 0]
         after = env.step(action)
-        chosen = mask.gather(1, action[:, None])[:, 0]
+        _check_transition(env, after, kinds, t)
         _expect(torch.equal(after.illegal, ~chosen), f"step {t}: `illegal` does not tell which actions were")
-        _check_transition(env, after, shapes, t)
+        ended += int(after.done.sum())
+        anew = anew or _unlike(after.observation, after.final, after.done)
         mask = after.mask
-        seen += [after.reward, after.terminated, after.truncated, mask, *after.observation._asdict().values()]
-    return [each.clone() for each in seen]
+        seen += _copied(after.observation, mask, after.reward, after.terminated, after.truncated)
+    _check_mask(env, mask)
+    _expect(ended > 0, f"no episode ends within {steps} steps")
+    _expect(anew, "an episode that ends is shown as it ended: none begins anew in the same step")
+    return seen
 
 
 def _check_mask(env: TensorEnv[Obs], mask: Tensor) -> None:
     _expect(mask.shape == (env.n_envs, env.n_actions), f"mask of shape {tuple(mask.shape)}")
     _expect(mask.dtype == torch.bool, f"mask of {mask.dtype}")
+    _expect(mask.device.type == env.device.type, f"mask on {mask.device}")
     _expect(bool(mask.any(dim=1).all()), "an episode without a legal action")
 
 
-def _check_transition(env: TensorEnv[Obs], after: Transition[Obs], shapes: dict[str, object], t: int) -> None:
-    for name in ("reward", "terminated", "truncated", "illegal"):
+def _check_transition(env: TensorEnv[Obs], after: Transition[Obs], kinds: dict[str, object], t: int) -> None:
+    for name, dtype in _DTYPES.items():
         value = getattr(after, name)
         _expect(value.shape == (env.n_envs,), f"step {t}: {name} of shape {tuple(value.shape)}")
+        _expect(value.dtype == dtype, f"step {t}: {name} of {value.dtype}, must be {dtype}")
+        _expect(value.device.type == env.device.type, f"step {t}: {name} on {value.device}")
     _expect(bool(torch.isfinite(after.reward).all()), f"step {t}: a reward that is no number")
-    _expect(_shapes(after.observation) == shapes, f"step {t}: an observation of another shape or type")
-    _expect(_shapes(after.final) == shapes, f"step {t}: a final observation of another shape or type")
+    _expect(_kinds(after.observation) == kinds, f"step {t}: an observation of another shape or type")
+    _expect(_kinds(after.final) == kinds, f"step {t}: a final observation of another shape or type")
     _expect(not bool((after.terminated & after.truncated).any()), f"step {t}: terminated and truncated at once")
-    goes_on = ~after.done
     for name, value in after.observation._asdict().items():
         _expect(bool(torch.isfinite(value.double()).all()), f"step {t}: {name} holds what is no number")
-        final = after.final._asdict()[name]
-        _expect(torch.equal(value[goes_on], final[goes_on]), f"step {t}: {name} is final where nothing ended")
+    _expect(
+        not _unlike(after.observation, after.final, ~after.done),
+        f"step {t}: another final observation where nothing ended",
+    )
 
 
-def _shapes(observation: Tensors) -> dict[str, object]:
+def _unlike(one: Tensors, other: Tensors, rows: Tensor) -> bool:
+    """Whether two observations differ in any of these rows."""
+    pairs = zip(one._asdict().values(), other._asdict().values(), strict=True)
+    return any(not torch.equal(mine[rows], theirs[rows]) for mine, theirs in pairs)
+
+
+def _copied(observation: Tensors, *others: Tensor) -> list[Tensor]:
+    return [each.clone() for each in (*observation._asdict().values(), *others)]
+
+
+def _kinds(observation: Tensors) -> dict[str, object]:
     return {name: (tuple(value.shape), value.dtype, value.device.type) for name, value in observation._asdict().items()}
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
-from rl_editor.edits.actions import BEAT, END, FADE_CLASSES, KEEP, Kind, column_of, fade_samples, landing_action
+from rl_editor.edits.actions import BEAT, END, FADE_CLASSES, KEEP, Kind, fade_samples, landing_action
 from rl_editor.edits.joins import fitting_fades
 from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.environment import BeatEditEnv
@@ -84,21 +84,6 @@ class Coarse:
             action = landing_action(best, fade.gather(1, best[:, None])[:, 0])
             options.append(torch.where(usable.any(dim=1), action, -1))
         return torch.stack(options, dim=1)
-
-
-def coarse_action(env: BeatEditEnv, action: Tensor) -> Tensor:
-    """What each action is coarsely, the landing being the best of its kind or not, (N,) int64.
-
-    Args:
-        env: before the action.
-        action: (N,) int64, legal.
-    """
-    column = column_of(action).clamp(min=0)
-    kind = env.landings().kind.gather(1, column[:, None])[:, 0]
-    coarse = torch.where(action == END, 1, 0)
-    for number, wanted in enumerate(_KIND_OF.values(), start=2):
-        coarse = torch.where((action > END) & (kind == wanted), number, coarse)
-    return coarse
 
 
 def make_coarse(instances: Instances) -> Coarse:

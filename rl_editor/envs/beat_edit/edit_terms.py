@@ -7,20 +7,23 @@ import numpy as np
 
 from rl_editor.analysis.landings import Family
 from rl_editor.analysis.track import Track
-from rl_editor.arrays import Array, DoubleArray, IntArray
+from rl_editor.arrays import DoubleArray, IntArray
 from rl_editor.edits.crossings import crossing_score
 from rl_editor.edits.edl import EDL, Segment, merged
 from rl_editor.edits.joins import fitting_fades
 from rl_editor.edits.worth import Prices, join_price
 from rl_editor.envs.beat_edit.reward import (
-    COVERED,
     Joins,
     RewardConfig,
     Terms,
+    Worth,
+    coverage_term,
     fade_terms,
     join_terms,
     length_term,
-    possible_labels,
+    phrase_term,
+    possible_sections,
+    repeat_term,
     worth_of,
 )
 
@@ -44,7 +47,7 @@ class Way(NamedTuple):
     """Seconds by which the beat stumbles."""
 
 
-def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | None = None) -> Terms:
+def terms_of(edl: EDL, track: Track, config: RewardConfig) -> Terms:
     """The terms of any edit of this recording; without a target the length counts for nothing.
 
     A join that is no landing of the table counts as the nearest place it leads to, by what the Track holds, and limps
@@ -54,9 +57,8 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
         edl: whoever made it.
         track: analysis of its source.
         config: prices.
-        score: content, (B,) in [0, 1]; None for what is known without training.
     """
-    worth = worth_of(track, config, score)
+    worth = worth_of(track, config)
     segments = merged(edl.segments)
     edges = np.array([(segment.start, segment.end) for segment in segments])
     at = np.interp(edges, track.bounds, np.arange(track.n_beats + 1))
@@ -67,8 +69,8 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
     by_join = join_terms(track, worth, joins, config)
     fades = np.array([segment.fade for segment in segments[1:]], dtype=np.int64)
     target = edl.n_samples if edl.target_s is None else round(edl.target_s * rate)
-    repeated_s = float((plays * (plays - 1) // 2 * np.diff(track.bounds)).sum()) / rate
-    broken = 2.0 - _at(worth.opens, at[0, 0]) - _at(worth.opens, at[-1, 1])
+    repeated = plays * (plays - 1) // 2 * np.diff(track.bounds)
+    outside = np.array([_at(worth.opens, at[0, 0]), _at(worth.opens, at[-1, 1])])
     content_s = np.interp(edges, track.bounds, worth.until)
     return Terms(
         content=_total(content_s[:, 1] - content_s[:, 0]),
@@ -76,12 +78,12 @@ def terms_of(edl: EDL, track: Track, config: RewardConfig, *, score: Array | Non
         fade=_total(fade_terms(fades, joins.fits, config)),
         tempo=_total(by_join["tempo"]),
         energy=_total(by_join["energy"]),
-        phrases=_total(by_join["phrases"]) - 0.5 * config.phrase_s * broken,
+        phrases=_total(by_join["phrases"]) + _total(phrase_term(outside, config)),
         order=float(-config.order_s * backward),
-        repetition=float(-config.prices.repeat * repeated_s),
+        repetition=_total(repeat_term(repeated, track, config)),
         start=_at(worth.start, at[0, 0]),
         ending=_at(worth.ending, at[-1, 1]),
-        coverage=float(config.coverage_s * _covered(plays, worth.labels, target, track)),
+        coverage=_coverage(plays, worth, target, track, config),
         length=float(length_term(np.array([edl.n_samples]), target, track, config)[0]),
     )
 
@@ -193,11 +195,6 @@ def _next_beat(beats: DoubleArray, at: int) -> tuple[float, float]:
     return float(period * round((at - first) / period) + first - at), float(period)
 
 
-def _covered(plays: IntArray, labels: IntArray, target: int, track: Track) -> float:
-    """Share of the different sections that an edit of `target` samples can hold which it plays."""
-    n_labels = int(labels.max(initial=-1)) + 1
-    if n_labels == 0:
-        return 0.0
-    counts = np.bincount(labels[(plays > 0) & (labels >= 0)], minlength=n_labels)
-    possible = possible_labels(n_labels, float(target), float(np.median(np.diff(track.bounds))))
-    return min(int((counts >= COVERED).sum()) / possible, 1.0)
+def _coverage(plays: IntArray, worth: Worth, target: int, track: Track, config: RewardConfig) -> float:
+    counts = np.bincount(worth.labels[(plays > 0) & (worth.labels >= 0)], minlength=worth.labels.max(initial=-1) + 1)
+    return float(coverage_term(counts, np.array(float(possible_sections(track, worth, target))), config))

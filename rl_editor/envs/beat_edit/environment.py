@@ -13,7 +13,8 @@ from rl_editor.envs.base import Transition
 from rl_editor.envs.beat_edit.instances import Instances
 from rl_editor.envs.beat_edit.payment import Paid, Payment, make_payment
 from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig
-from rl_editor.envs.beat_edit.rules import allowed
+from rl_editor.envs.beat_edit.rules import GoingBack, allowed
+from rl_editor.errors import EnvError
 
 SCALARS = (
     "left",
@@ -38,8 +39,8 @@ class BeatObservation(NamedTuple):
 
     instance: Tensor
     """(N,) int64."""
-    track: Tensor
-    """Number of the recording, (N,) int64."""
+    recording: Tensor
+    """Which of the instances' tracks, (N,) int64."""
     playhead: Tensor
     """Beat before which it stands, (N,) int64."""
     must_keep: Tensor
@@ -83,10 +84,8 @@ class Asked(NamedTuple):
     """(N,) float64."""
     units: Tensor
     """What each scalar is counted in, (N, S) float32."""
-    loops: Tensor
-    """Beats may be repeated, (N,) bool."""
-    most_plays: Tensor
-    """How often a beat may be landed on, (N,) int64."""
+    sections: Tensor
+    """How many different ones an edit can hold, (N,) float64."""
     baseline: Tensor
     """What the best window is worth, seconds of good music, (N,) float64."""
 
@@ -96,14 +95,14 @@ class Asked(NamedTuple):
 
 
 Judge = Callable[[Finished], Tensor]
-"""What finished edits are worth, (n,) float32; NaN for those it knows nothing of."""
+"""What finished edits are worth, (n,) of any floating type; NaN for those it knows nothing of."""
 
 
 class BeatEditEnv:
     """N edits that step together, drawn from a set of instances.
 
-    `learned` scores finished edits, weighed by `config.learned`. `rated` tells what a person gave them: where it
-    does, that is the return of the episode, whatever was paid before.
+    `learned` scores finished edits, weighed by `config.learned`; those it knows nothing of get 0. `rated` tells what a
+    person gave them: where it does, that is the return of the episode, whatever was paid before.
     """
 
     n_actions = N_ACTIONS
@@ -111,6 +110,8 @@ class BeatEditEnv:
     """Where the N edits stand."""
     asked: Asked
     """What stays as it is during each of the N episodes."""
+    back: GoingBack
+    """What each of them may do but go ahead."""
     left: Tensor
     """Samples still to play, (N,) int64."""
     rows: Tensor
@@ -141,7 +142,11 @@ class BeatEditEnv:
             learned: scores of finished edits.
             rated: ratings of finished edits.
             seed: of the drawing.
+        Raises:
+            EnvError: there is no episode.
         """
+        if n_envs < 1:
+            raise EnvError(f"{n_envs} environments: must be at least 1")
         self.instances, self.n_envs = instances, n_envs
         self.config = config or RewardConfig()
         self.device = instances.row.device
@@ -149,7 +154,7 @@ class BeatEditEnv:
         self.payment: Payment = make_payment(instances, self.config)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.illegal = torch.zeros(n_envs, dtype=torch.int64, device=self.device)
-        self._each = _asked(instances, self.payment)
+        self._each, self._backs = _asked(instances, self.payment), instances.going_back()
         rows = instances.rules.tables.bounds.shape[1]
         seams, bounds = zip(*((track.landings.seam, track.bounds) for track in instances.tracks), strict=True)
         self._seams = stacked(seams, rows, fill=1.0, device=self.device).flatten(0, 1)
@@ -178,9 +183,11 @@ class BeatEditEnv:
         """One action each; one that is not legal becomes KEEP, else END, else the lowest that is.
 
         Args:
-            action: (N,) int64.
+            action: (N,) int64, from 0 to A-1.
             outside: places that some of the landing actions go to instead of the table's, legal or not, as people
                 who are imitated do; they are paid as the action's own.
+        Raises:
+            EnvError: a judge gives no number for each finished edit.
         """
         legal = self.mask.gather(1, action[:, None])[:, 0]
         if outside is not None:
@@ -193,7 +200,7 @@ class BeatEditEnv:
         by = move(self.instances.rules.tables, self.state, action, outside)
         paid = self.payment.of(self.state, action, by, self.rows)
         if len(ends):
-            own = (each[ends] for each in (self.asked.recording, self.state.plays, self.asked.target, self.left))
+            own = (each[ends] for each in (self.asked.recording, self.state.plays, self.asked.sections, self.left))
             paid.terms.index_add_(0, ends, self.payment.of_whole(*own))
         self.terms += paid.terms
         self._count(paid, action == KEEP)
@@ -218,7 +225,7 @@ class BeatEditEnv:
         return Finished(self.instance[rows], torch.where(steps < self.steps[rows][:, None], actions.long(), -1))
 
     def _begin(self, which: Tensor) -> None:
-        self.instance, self.asked = which, self._each.of(which)
+        self.instance, self.asked, self.back = which, self._each.of(which), self._backs.of(which)
         self.state = self.instances.begun(which)
         self.steps = torch.zeros_like(which)
         self.history = torch.zeros(self.n_envs, _ROOM, dtype=torch.int16, device=self.device)
@@ -238,8 +245,7 @@ class BeatEditEnv:
         self.rows = self.asked.first_row + self.state.playhead
 
     def _mask(self) -> Tensor:
-        asked = self.asked
-        return allowed(self.instances.rules, self.state, self.left, loops=asked.loops, most_plays=asked.most_plays)
+        return allowed(self.instances.rules, self.state, self.left, self.back)
 
     def _record(self, action: Tensor) -> None:
         """Keep what was done; twice the room where it does not suffice."""
@@ -270,9 +276,10 @@ class BeatEditEnv:
             worth[ends] -= self.asked.baseline[ends]
         reward = config.rules * worth / self.asked.target_s
         if len(ends) and self.learned is not None:
-            reward[ends] += config.learned * self.learned(self.finished(ends)).to(reward)
+            score = _judged(self.learned, self.finished(ends)).to(reward)
+            reward[ends] += config.learned * score.nan_to_num(nan=0.0)
         if len(ends) and self.rated is not None:
-            rating = self.rated(self.finished(ends)).to(reward)
+            rating = _judged(self.rated, self.finished(ends)).to(reward)
             reward[ends] = torch.where(rating.isnan(), reward[ends], rating - self.returned[ends])
         self.returned += reward
         return reward.to(torch.float32)
@@ -282,7 +289,7 @@ class BeatEditEnv:
         own = self.state
         own.plays.index_fill_(0, rows, 0)
         self.instance = self.instance.index_copy(0, rows, which)
-        self.asked = self._each.of(self.instance)
+        self.asked, self.back = self._each.of(self.instance), self._backs.of(self.instance)
         state = self.instances.begun(which)
         self.state = replace(
             own,
@@ -330,7 +337,15 @@ def _asked(instances: Instances, payment: Payment) -> Asked:
         target=target,
         target_s=target / rate,
         units=torch.stack([unit.to(torch.float32) for unit in units], dim=1),
-        loops=instances.loops,
-        most_plays=instances.most_plays,
+        sections=instances.sections,
         baseline=instances.baseline,
     )
+
+
+def _judged(judge: Judge, edits: Finished) -> Tensor:
+    """What a judge says of finished edits, (n,)."""
+    said = judge(edits)
+    if not isinstance(said, Tensor) or said.shape != edits.instance.shape or not said.is_floating_point():
+        told = f"{said.dtype} {tuple(said.shape)}" if isinstance(said, Tensor) else f"a {type(said).__name__}"
+        raise EnvError(f"a judge gave {told}: must be a tensor of {len(edits.instance)} floating-point numbers")
+    return said

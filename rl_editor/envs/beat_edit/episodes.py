@@ -5,7 +5,7 @@ legal action, and does nothing. So Gymnasium's and Stable-Baselines3's rules of 
 lines each. Every row has a generator of its own: N rows play what N environments of one row would.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,14 @@ from rl_editor.edits.actions import END, N_ACTIONS
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.render import render
 from rl_editor.edits.request import EditRequest
+from rl_editor.envs.beat_edit.arguments import check_kinds, checked_seed
 from rl_editor.envs.beat_edit.environment import BeatEditEnv, BeatObservation, Judge
 from rl_editor.envs.beat_edit.features import Block, make_features
 from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances, draw_instances, make_instances
-from rl_editor.envs.beat_edit.played import edit_of
+from rl_editor.envs.beat_edit.played import edit_of, meets_length
 from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig
 from rl_editor.errors import EnvError
 
-RENDER_MODES = ["rgb_array", "ansi"]
 _REQUESTS = 32  # drawn for each recording where none are given
 
 Observation = dict[str, Array]
@@ -53,6 +53,7 @@ class Episodes:
     def __init__(
         self,
         n_envs: int,
+        render_mode: str | None = None,
         *,
         tracks: Sequence[Track] | None = None,
         requests: Sequence[EditRequest] | None = None,
@@ -66,17 +67,20 @@ class Episodes:
 
         Args:
             n_envs: N.
+            render_mode: what `render` gives, `rgb_array`, `ansi`; None for nothing.
             tracks: analyses of the recordings; None for sample songs.
-            requests: each is asked of each recording; None draws 32 for each, always the same.
+            requests: each is asked of each recording; None draws 32 for each, always the same, and leaves out those
+                that no edit is known to meet.
             config: what is paid.
             instances: which requests are drawn.
             recordings: files of the tracks, for sound; sample songs have theirs.
             learned: scores of finished edits.
             rated: ratings of finished edits.
         Raises:
-            EnvError: there are no tracks, or not as many recordings.
+            EnvError: an argument is of another kind, there are no tracks, or not as many recordings.
             RequestError: a request has no length, or no edit is known to meet it.
         """
+        check_kinds(render_mode, tracks, requests, config, instances, recordings)
         if tracks is None:
             if recordings is not None:
                 raise EnvError("recordings without tracks: give the analysis of each, as rl_editor.analyse makes it")
@@ -88,7 +92,7 @@ class Episodes:
             raise EnvError(f"{len(tracks)} tracks and {n_files} recordings: at least one track, and a file for each")
         config = config or RewardConfig()
         made = _instances(tracks, requests, instances or InstanceConfig(), config)
-        self.n_envs = n_envs
+        self.n_envs, self.render_mode = n_envs, render_mode
         self._recordings = None if recordings is None else [Path(each) for each in recordings]
         self._env = BeatEditEnv(made, n_envs, config, learned=learned, rated=rated)
         self._features = make_features(made)
@@ -99,6 +103,7 @@ class Episodes:
         self.instance = np.zeros(n_envs, dtype=np.int64)
         self.mask = np.arange(N_ACTIONS) == np.full((n_envs, 1), END)
         self._terms = np.zeros((n_envs, len(TERMS)))
+        self._samples = np.zeros(n_envs, dtype=np.int64)  # played by ended episodes
         self.observation = {}
         self._so_far: dict[int, IntArray] = {}
         self._last: dict[int, tuple[int, IntArray]] = {}
@@ -109,8 +114,14 @@ class Episodes:
         return self._env.instances
 
     def seed(self, seeds: Sequence[int | None]) -> None:
-        """New generators for the rows that are given a seed, and for those that have none yet."""
-        for row, seed in enumerate(seeds):
+        """New generators for the rows that are given a seed, and for those that have none yet.
+
+        Raises:
+            EnvError: not one seed for each row, or one that is no number from 0 on.
+        """
+        if len(seeds) != self.n_envs:
+            raise EnvError(f"{len(seeds)} seeds for {self.n_envs} environments: must be one seed, or one for each")
+        for row, seed in enumerate(map(checked_seed, seeds)):
             if seed is not None or self.generators[row] is None:
                 self.generators[row] = seeding.np_random(seed)[0]
 
@@ -129,40 +140,56 @@ class Episodes:
 
     @torch.inference_mode()
     def step(self, action: IntArray) -> Array:
-        """One action each, (N,); what is paid, (N,). Ended episodes stay as they are.
+        """One action each, (N,); what is paid, (N,) float32. Ended episodes stay as they are.
 
         Raises:
             EnvError: an action is none of the 130, or nothing was begun yet.
         """
         if not self.observation:
             raise EnvError("reset comes before the first step")
-        if action.shape != (self.n_envs,) or ((action < 0) | (action >= N_ACTIONS)).any():
-            raise EnvError(f"actions {action}: must be {self.n_envs} numbers from 0 to {N_ACTIONS - 1}")
+        whole = action.shape == (self.n_envs,) and np.issubdtype(action.dtype, np.integer)
+        if not whole or ((action < 0) | (action >= N_ACTIONS)).any():
+            wanted = "a whole number" if self.n_envs == 1 else f"{self.n_envs} whole numbers"
+            raise EnvError(f"action {action.tolist()}: must be {wanted} from 0 to {N_ACTIONS - 1}")
+        if self.ended.all():  # what goes on below them is nobody's, and no judge must see it
+            self.observation = {name: values.copy() for name, values in self.observation.items()}
+            return np.zeros(self.n_envs, dtype=np.float32)
         running = ~self.ended
         self._keep_edits(np.flatnonzero(running & self.mask[:, END]))
+        samples = self._env.state.samples
         after = self._env.step(torch.from_numpy(action.astype(np.int64)))
         ends = after.terminated.numpy() & running
         self.ended = self.ended | ends
         self.illegal = self.illegal + (after.illegal.numpy() & running)
         if ends.any():
             self._terms[ends] = self._env.last_terms.numpy()[ends]
+            self._samples[ends] = samples.numpy()[ends]
         for row in np.flatnonzero(ends).tolist():
             self._last[row] = int(self.instance[row]), np.append(self._so_far[row], END)
         self._show(after.observation, after.mask)
         return np.where(running, after.reward.numpy(), np.float32(0.0))
 
     def info(self, row: int) -> dict[str, Any]:
-        """What Gymnasium calls `info`: mask, illegal actions, instance, and the reward's terms of an ended episode."""
+        """What Gymnasium calls `info`: mask, illegal actions, instance; of an ended episode also its terms and length.
+
+        `length_met` says whether `edl` is as long as was asked for, to the slack.
+        """
         told = {
             "mask": self.mask[row].copy(),
             "illegal": int(self.illegal[row]),
             "instance": int(self.instance[row]),
         }
-        return told | {"terms": self.terms(row)} if self.ended[row] else told
+        return told | {"terms": self.terms(row), "length_met": self.length_met(row)} if self.ended[row] else told
 
     def terms(self, row: int) -> dict[str, float]:
         """Seconds of good music by term, of an ended episode."""
         return dict(zip(TERMS, self._terms[row].tolist(), strict=True))
+
+    def length_met(self, row: int) -> bool:
+        """Whether the edit of an ended episode is as long as was asked for, to the slack."""
+        which = int(self.instance[row])
+        as_played = meets_length(self.instances, which, int(self._samples[row]))
+        return as_played or meets_length(self.instances, which, self.edl(row).n_samples)
 
     def edl(self, row: int) -> EDL:
         """The edit of an ended episode, its length met to the slack; of one under way what was played so far.
@@ -201,7 +228,7 @@ class Episodes:
             return None
         from rl_editor.envs.beat_edit.picture import as_picture, as_text
 
-        track = self._track(row)
+        track = self.instances.track_of(int(self.instance[row]))
         edl = self.edl(row) if len(self._actions(row)) else None
         return as_text(edl, track) if mode == "ansi" else as_picture(edl, track, self._sound(row))
 
@@ -235,15 +262,11 @@ class Episodes:
         done = actions[actions >= 0]
         return done[:-1] if bool(self._env.state.must_keep[row]) else done
 
-    def _track(self, row: int) -> Track:
-        made = self.instances
-        return made.tracks[int(made.track[made.row[self.instance[row]]])]
-
     def _sound(self, row: int) -> Array | None:
         """The recording of an episode, where its file is known."""
         if self._recordings is None:
             return None
-        track = self._track(row)
+        track = self.instances.track_of(int(self.instance[row]))
         file = self._recordings[self.instances.tracks.index(track)]
         recording = read_audio(file)
         if recording.source != track.source:
@@ -254,9 +277,9 @@ class Episodes:
 class Episode:
     """One of N episodes: what may be asked of it by name."""
 
-    def __init__(self, episodes: Episodes, row: int, render_mode: str | None) -> None:
+    def __init__(self, episodes: Episodes, row: int) -> None:
         self._episodes, self._row = episodes, row
-        self.render_mode = render_mode
+        self.render_mode = episodes.render_mode
 
     def action_masks(self) -> BoolArray:
         """Legal actions, (A,)."""
@@ -277,27 +300,6 @@ class Episode:
     def render(self) -> NDArray[np.uint8] | str | None:
         """As `Episodes.render`."""
         return self._episodes.render(self._row, self.render_mode)
-
-
-def instances_of(options: Mapping[str, Any] | None, n_envs: int, n_instances: int) -> IntArray:
-    """The instances (N,) that options for `reset` ask for, -1 where they say nothing.
-
-    Args:
-        options: `{"instance": k}`, k being a number or one for each of N environments.
-        n_envs: N.
-        n_instances: how many there are.
-
-    Raises:
-        EnvError: there is no such instance.
-    """
-    if not options or "instance" not in options:
-        return np.full(n_envs, -1)
-    wanted = np.asarray(options["instance"])
-    if not np.issubdtype(wanted.dtype, np.integer) or wanted.shape not in ((), (n_envs,)):
-        raise EnvError(f"instance {options['instance']!r}: must be a number, or one for each of {n_envs}")
-    if (wanted < 0).any() or (wanted >= n_instances).any():
-        raise EnvError(f"instance {options['instance']!r}: must be from 0 to {n_instances - 1}")
-    return np.broadcast_to(wanted, (n_envs,)).astype(np.int64)
 
 
 def _instances(

@@ -14,9 +14,10 @@ from rl_editor.arrays import Array, BoolArray
 from rl_editor.edits.actions import N_ACTIONS
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.request import EditRequest
+from rl_editor.envs.beat_edit.arguments import RENDER_MODES, checked_seed, instances_of
 from rl_editor.envs.beat_edit.environment import Judge
-from rl_editor.envs.beat_edit.episodes import RENDER_MODES, Episodes, Observation, instances_of
-from rl_editor.envs.beat_edit.instances import InstanceConfig
+from rl_editor.envs.beat_edit.episodes import Episodes, Observation
+from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances
 from rl_editor.envs.beat_edit.reward import RewardConfig
 
 _ALL = np.zeros(1, dtype=np.int64)
@@ -56,6 +57,7 @@ class BeatEdit(gymnasium.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self._episodes = Episodes(
             1,
+            render_mode,
             tracks=tracks,
             requests=requests,
             config=config,
@@ -67,11 +69,16 @@ class BeatEdit(gymnasium.Env[Observation, np.int64]):
         self.observation_space = self._episodes.observation_space
         self.action_space = spaces.Discrete(N_ACTIONS)
 
+    @property
+    def instances(self) -> Instances:
+        """What episodes are of: instance k is request `instances.requests[k]` of `instances.track_of(k)`."""
+        return self._episodes.instances
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode; `options={"instance": k}` chooses which."""
-        super().reset(seed=seed)
+        super().reset(seed=checked_seed(seed))
         self._episodes.generators = [self.np_random]
         self._episodes.begin(_ALL, instances_of(options, 1, len(self._episodes.instances)))
         return self._observed(), self._episodes.info(0)

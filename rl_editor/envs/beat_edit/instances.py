@@ -3,8 +3,9 @@
 A set of instances is made once, with the tables of its rules and what its best window is worth; episodes draw from it.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from rl_editor.clock import clock
 from rl_editor.edits.actions import KEEP, State, begin
 from rl_editor.edits.request import EditRequest, Order
 from rl_editor.edits.wishes import resolve
-from rl_editor.envs.beat_edit.reward import RewardConfig, best_window, worth_of
-from rl_editor.envs.beat_edit.rules import Assignment, Rules, allowed, make_rules
-from rl_editor.errors import RequestError
+from rl_editor.envs.beat_edit.reward import RewardConfig, best_window, possible_sections, worth_of
+from rl_editor.envs.beat_edit.rules import Assignment, GoingBack, Rules, allowed, make_rules
+from rl_editor.errors import EnvError, RequestError
 
 _MOST_PLAYS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 _FOUND = 3  # nearest lengths that a refusal offers
@@ -38,6 +39,18 @@ class InstanceConfig:
     loops: float = 0.25
     """Share of instances in which beats may be repeated though the length does not demand it."""
 
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise EnvError(f"{each.name} {value}: must be a number, 0 or more")
+        if not 0 < self.shortest <= self.longest:
+            raise EnvError(
+                f"targets from {self.shortest} to {self.longest}: must be above 0, and the longest no shorter"
+            )
+        if max(self.free, self.loops) > 1:
+            raise EnvError(f"free {self.free}, loops {self.loops}: are shares, from 0 to 1")
+
 
 @dataclass(frozen=True, eq=False)
 class Instances:
@@ -57,11 +70,21 @@ class Instances:
     """Beats may be repeated, (M,) bool."""
     most_plays: Tensor
     """How often a beat may be landed on, (M,) int64."""
+    sections: Tensor
+    """How many different ones an edit can hold, (M,) float64."""
     baseline: Tensor
     """What the best window is worth, seconds of good music, (M,) float64."""
 
     def __len__(self) -> int:
         return len(self.requests)
+
+    def track_of(self, which: int) -> Track:
+        """The recording of instance `which`."""
+        return self.tracks[int(self.track[self.row[which]])]
+
+    def going_back(self) -> GoingBack:
+        """What episodes of each instance may do but go ahead, (M,) each."""
+        return self.rules.going_back(self.row, self.loops, self.most_plays)
 
     def begun(self, which: Tensor) -> State:
         """Episodes of instances `which` (N,) of which nothing was played yet."""
@@ -85,7 +108,13 @@ def draw_requests(
 
 
 def draw_instances(
-    tracks: Sequence[Track], count: int, rng: np.random.Generator, drawn: InstanceConfig, config: RewardConfig
+    tracks: Sequence[Track],
+    count: int,
+    rng: np.random.Generator,
+    drawn: InstanceConfig,
+    config: RewardConfig,
+    *,
+    device: torch.device | str = "cpu",
 ) -> Instances:
     """Instances of `count` drawn requests, without those that no edit is known to meet.
 
@@ -95,10 +124,11 @@ def draw_instances(
         rng: of the drawing.
         drawn: which are drawn.
         config: prices, for the best window.
+        device: where the tables live.
     Raises:
         RequestError: no edit is known to meet any of them.
     """
-    made, can = _with_repeats(_made(tracks, draw_requests(tracks, count, rng, drawn), config, "cpu"))
+    made, can = _with_repeats(_made(tracks, draw_requests(tracks, count, rng, drawn), config, device))
     kept = can.nonzero()[:, 0]
     if len(kept) == 0:
         raise RequestError(_refusal(made, 0))
@@ -109,6 +139,7 @@ def draw_instances(
         target=made.target[kept],
         loops=made.loops[kept],
         most_plays=made.most_plays[kept],
+        sections=made.sections[kept],
         baseline=made.baseline[kept],
     )
 
@@ -149,10 +180,13 @@ def _made(
     numbered = list(assignments.values())
     rules = make_rules(numbered, device=device)
     worths = [worth_of(track, config) for track in tracks]
-    windows: dict[tuple[int, int], float] = {}
-    for (number, _), target in zip(requests, targets, strict=True):
-        if (number, target) not in windows:
-            windows[number, target] = best_window(tracks[number], worths[number], target, config)
+    window = rules.window.tolist()
+    sections, windows = list[float](), dict[tuple[int, int], float]()
+    for (number, _), row, target in zip(requests, rows, targets, strict=True):
+        track, worth, banned = tracks[number], worths[number], numbered[row].wishes.banned
+        sections.append(possible_sections(track, worth, target))
+        if (row, target) not in windows:
+            windows[row, target] = best_window(track, worth, target, config, window=window[row], banned=banned)
     place = {id(track): number for number, track in enumerate(tracks)}
     return Instances(
         tracks=tuple(tracks),
@@ -163,10 +197,9 @@ def _made(
         target=torch.tensor(targets, device=device),
         loops=torch.tensor([request.loops for _, request in requests], device=device),
         most_plays=torch.full((len(requests),), _MOST_PLAYS[0], device=device),
+        sections=torch.tensor(sections, dtype=torch.float64, device=device),
         baseline=torch.tensor(
-            [windows[number, target] for (number, _), target in zip(requests, targets, strict=True)],
-            dtype=torch.float64,
-            device=device,
+            [windows[pair] for pair in zip(rows, targets, strict=True)], dtype=torch.float64, device=device
         ),
     )
 
@@ -209,15 +242,14 @@ def finishable(made: Instances, which: Tensor, target: Tensor, loops: Tensor, mo
     """Whether there is a certificate for instances `which` (N,) with these targets and repeats, (N,) bool."""
     state = made.begun(which)
     fixed = state.must_keep
-    mask = allowed(
-        made.rules, replace(state, must_keep=torch.zeros_like(fixed)), target, loops=loops, most_plays=most_plays
-    )
+    back = made.rules.going_back(state.track, loops, most_plays)
+    mask = allowed(made.rules, replace(state, must_keep=torch.zeros_like(fixed)), target, back)
     return torch.where(fixed, mask[:, KEEP], mask.any(dim=1))
 
 
 def _refusal(made: Instances, number: int) -> str:
     """Why an instance is refused, with the nearest lengths that can be had."""
-    track = made.tracks[int(made.track[made.row[number]])]
+    track = made.track_of(number)
     rate = track.source.sample_rate
     wanted = int(made.target[number])
     grid = torch.arange(rate // 2, max(2 * wanted, int(2 * track.bounds[-1])), rate // 2, device=made.row.device)

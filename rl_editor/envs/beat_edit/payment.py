@@ -1,6 +1,5 @@
 """The reward's terms as tables: what each action pays in each place, gathered for N edits at once."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,15 +13,16 @@ from rl_editor.edits.actions import END, KEEP, N_ACTIONS, SLOTS, Move, State, fa
 from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.instances import Instances
 from rl_editor.envs.beat_edit.reward import (
-    COVERED,
-    SECTION,
     TERMS,
     Joins,
     RewardConfig,
     Worth,
+    coverage_term,
     fade_terms,
     join_terms,
     joins_of_table,
+    phrase_term,
+    repeat_term,
     worth_of,
 )
 
@@ -59,10 +59,8 @@ class Payment:
     """The term of each action's fade, (Q (B+1) A,) float64."""
     labels: Tensor
     """Label of each beat's section, (Q, B) int64; L where there is none."""
-    n_labels: Tensor
-    """(Q,) int64."""
-    beat: Tensor
-    """Length of the median beat, samples, (Q,) float64."""
+    n_labels: int
+    """L, the most of any recording."""
     rate: Tensor
     """Samples a second, (Q,) float64."""
 
@@ -86,31 +84,27 @@ class Payment:
         terms[:, _FADE].copy_(self.fade.index_select(0, row * N_ACTIONS + action))
         return Paid(terms, joins, joins ^ anew, back)
 
-    def of_whole(self, recording: Tensor, plays: Tensor, target: Tensor, left: Tensor) -> Tensor:
+    def of_whole(self, recording: Tensor, plays: Tensor, sections: Tensor, left: Tensor) -> Tensor:
         """What edits that end pay for coverage and length, (n, T) float64, columns `TERMS`.
 
         Args:
             recording: (n,).
             plays: how often beats were played, (n, B).
-            target: samples, (n,).
+            sections: how many different ones they can hold, (n,) float64.
             left: samples still to play, (n,).
         """
         terms = torch.zeros(len(recording), len(TERMS), dtype=torch.float64, device=recording.device)
-        terms[:, TERMS.index("coverage")] = self._coverage(recording, plays, target)
+        counts = self._counts(recording, plays)
+        terms[:, TERMS.index("coverage")] = coverage_term(counts, sections, self.config)
         terms[:, TERMS.index("length")] = -self.config.prices.nearness * (left.abs() / self.rate[recording])
         return terms
 
-    def _coverage(self, track: Tensor, plays: Tensor, target: Tensor) -> Tensor:
-        """The term of edits of `target` samples in which beats were played `plays` times (n, B), (n,) float64."""
-        most = int(self.n_labels.max())
-        counts = torch.zeros(len(track), most + 1, dtype=torch.int64, device=track.device)
-        for chunk in torch.split(torch.arange(len(track), device=track.device), _CHUNK):
-            counts[chunk] = counts[chunk].scatter_add(1, self.labels[track[chunk]], (plays[chunk] > 0).long())
-        covered = (counts[:, :most] >= COVERED).sum(dim=1)
-        n_labels = self.n_labels[track]
-        held = torch.div(target, SECTION * self.beat[track], rounding_mode="floor").to(torch.int64)
-        share = (covered / torch.minimum(held, n_labels).clamp(min=1)).clamp(max=1.0)
-        return self.config.coverage_s * torch.where(n_labels > 0, share, 0.0).to(torch.float64)
+    def _counts(self, recording: Tensor, plays: Tensor) -> Tensor:
+        """Beats of each label that edits have played, (n, L) int64."""
+        counts = torch.zeros(len(recording), self.n_labels + 1, dtype=torch.int64, device=recording.device)
+        for chunk in torch.split(torch.arange(len(recording), device=recording.device), _CHUNK):
+            counts[chunk] = counts[chunk].scatter_add(1, self.labels[recording[chunk]], (plays[chunk] > 0).long())
+        return counts[:, :-1]
 
 
 def make_payment(instances: Instances, config: RewardConfig) -> Payment:
@@ -124,18 +118,14 @@ def make_payment(instances: Instances, config: RewardConfig) -> Payment:
     labels = (np.where(worth.labels < 0, most, worth.labels) for worth in worths)
     slot = instances.rules.tables.slot
 
-    def numbers(values: Iterable[float], dtype: torch.dtype = torch.float64) -> Tensor:
-        return torch.tensor(list(values), dtype=dtype, device=device)
-
     return Payment(
         config=config,
         slot=torch.cat([slot, slot.masked_fill(slot == KEEP, _BEGIN)]),
         place=stacked((_places(*own, config) for own in each), rows, device=device).flatten(0, 2),
         fade=stacked((_fades(track, joins, config) for track, _, joins in each), rows, device=device).flatten(),
         labels=stacked(labels, rows - 1, fill=most, device=device),
-        n_labels=numbers((int(worth.labels.max(initial=-1)) + 1 for worth in worths), torch.int64),
-        beat=numbers(float(np.median(np.diff(track.bounds))) for track in tracks),
-        rate=numbers(track.source.sample_rate for track in tracks),
+        n_labels=most,
+        rate=torch.tensor([track.source.sample_rate for track in tracks], dtype=torch.float64, device=device),
     )
 
 
@@ -145,8 +135,7 @@ def _places(track: Track, worth: Worth, joins: Joins, config: RewardConfig) -> D
     beat, at_once = np.maximum(landings.beat, 0), landings.half == 1
     joining = join_terms(track, worth, joins, config)
     joining["content"] = (until[beat + landings.half] - np.interp(landings.starts(bounds), bounds, until)).ravel()
-    broken = -0.5 * config.phrase_s * (1.0 - worth.opens)
-    again = -config.prices.repeat * np.diff(bounds) / track.source.sample_rate
+    broken, again = phrase_term(worth.opens, config), repeat_term(np.diff(bounds), track, config)
     place = np.zeros((len(bounds), SLOTS + 1, len(TERMS)))
     terms = dict(zip(TERMS, np.moveaxis(place, 2, 0), strict=True))  # views
     for name in _JOINING:

@@ -17,6 +17,9 @@ MAKER = Maker("BeatEdit-v0")
 def edit_of(instances: Instances, which: int, actions: IntArray, maker: Maker = MAKER) -> EDL:
     """The edit that the actions of an episode make, its length met to the slack where an end can be moved for it.
 
+    Where none can, since the edit begins and ends where the recording does, or at a lock or a ban, it stays as long as
+    it was played, off by half of the longest beat at most or by a landing's lag; `meets_length` tells.
+
     Args:
         instances: the set that the episode is of.
         which: its instance.
@@ -26,7 +29,7 @@ def edit_of(instances: Instances, which: int, actions: IntArray, maker: Maker = 
         EnvError: nothing was played yet.
     """
     row = int(instances.row[which])
-    track, request = instances.tracks[int(instances.track[row])], instances.requests[which]
+    track, request = instances.track_of(which), instances.requests[which]
     if not len(actions):
         raise EnvError("nothing was played yet: there is no edit before the first action")
     first = int(instances.rules.first[row])
@@ -42,3 +45,10 @@ def edit_of(instances: Instances, which: int, actions: IntArray, maker: Maker = 
     edl = replay(actions, track, outside, maker=maker, target_s=target_s)
     met = exactly(edl, resolve(track, request), track, slack_s=request.slack_s) if ended else edl
     return edl if met is None else met
+
+
+def meets_length(instances: Instances, which: int, n_samples: int) -> bool:
+    """Whether an edit of instance `which` is as long as was asked for, to the slack."""
+    request, rate = instances.requests[which], instances.track_of(which).source.sample_rate
+    # half a sample: the length asked for is rounded to samples
+    return abs(n_samples - int(instances.target[which])) <= request.slack_s * rate + 0.5

@@ -15,15 +15,26 @@ locks or a fixed end the playing times that finish have gaps: then a table over 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rl_editor.analysis.landings import K
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import BoolArray, IntArray
-from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, N_ACTIONS, State, Tables, legal_by_rule, make_tables
+from rl_editor.edits.actions import (
+    END,
+    FADE_CLASSES,
+    KEEP,
+    N_ACTIONS,
+    SLOTS,
+    State,
+    Tables,
+    legal_by_rule,
+    make_tables,
+)
+from rl_editor.edits.stacking import stacked
 from rl_editor.edits.wishes import Wishes
 from rl_editor.envs.beat_edit.timed import FinishingTimes, Timed, finishing_times
 from rl_editor.errors import RequestError
@@ -31,7 +42,9 @@ from rl_editor.errors import RequestError
 _NEVER = -(2**29)  # samples that stand for: not at all
 _MOST = 2**30  # samples that an edit may be long, 6 hours at 48 kHz
 _BEAT, _LEAST, _MOST_LEFT, _MOST_VIA, _LEGAL = range(5)
-_FIRST_BYTE = 6  # of a row of moves: KEEP's, then END's, then four for each landing
+# A row of `_LEGAL` is 4 SLOTS bytes, of which the last N_ACTIONS are the actions': KEEP is the third byte of its number
+# and END the fourth, counted from the lowest, as little-endian machines keep them.
+_FIRST_BYTE = 4 * SLOTS - N_ACTIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +63,7 @@ class Assignment:
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What R assignments allow, padded to the longest recording; made by `make_rules`."""
+    """What R assignments allow, padded to the longest recording; made by `make_rules`, on little-endian machines."""
 
     tables: Tables
     window: Tensor
@@ -59,8 +72,8 @@ class Rules:
     """Sections may change places, (R,) bool."""
     first: Tensor
     """Beat that an edit has to begin with, (R,) int64; -1 where it may choose."""
-    moves: Tensor
-    """What the mask needs of KEEP, END and each landing, side by side so that one gather brings it, (R, B+1, 5, 2 + K)
+    limits: Tensor
+    """What the mask needs of KEEP, END and each landing, side by side so that one gather brings it, (R, B+1, 5, SLOTS)
     int32: the beat that is then played (-1 for no landing); the least and the most samples that may be left to play
     before it; the most by way of the reserve loop, that loop not counted; and where it is legal, a byte each for the
     four fade classes of a landing, the third for KEEP and the fourth for END."""
@@ -69,9 +82,37 @@ class Rules:
     loop_samples: Tensor
     """Samples that it plays again, (R,) int64; 0 where there is none."""
     only_keep: Tensor
-    """The moves after a landing on a beat: KEEP alone, (2 + K,) bool."""
+    """The moves after a landing on a beat: KEEP alone, (SLOTS,) bool."""
     timed: Timed | None
     """Playing times that finish, where there are locks or a fixed end."""
+
+    def going_back(self, row: Tensor, loops: Tensor, most_plays: Tensor) -> "GoingBack":
+        """What N edits of assignments `row` (N,) may do but go ahead.
+
+        Args:
+            row: (N,) int64.
+            loops: whether beats may be repeated, (N,) bool.
+            most_plays: how often a beat may then be landed on, (N,) int64.
+        """
+        free, loop_beat, loop_samples = (each[row] for each in (self.free, self.loop_beat, self.loop_samples))
+        return GoingBack(free, loop_beat, loop_samples, torch.where(loops, most_plays, 0))
+
+
+class GoingBack(NamedTuple):
+    """What each of N edits may do but go ahead: the same during the whole of it."""
+
+    free: Tensor
+    """Sections may change places, (N,) bool."""
+    loop_beat: Tensor
+    """As in `Rules`, (N,) int64."""
+    loop_samples: Tensor
+    """As in `Rules`, (N,) int64."""
+    most_plays: Tensor
+    """How often a beat may be landed on, (N,) int64; 0 where none may be repeated."""
+
+    def of(self, which: Tensor) -> "GoingBack":
+        """That of edits `which` (n,)."""
+        return GoingBack(*(each.index_select(0, which) for each in self))
 
 
 class _Graph:
@@ -123,8 +164,8 @@ class _Graph:
         there = (playhead <= row) & (held[row] == held[playhead])
         return np.where(there, self.bounds[row] - self.bounds + ahead[row], _NEVER)
 
-    def moves(self, ahead: IntArray, through: IntArray) -> IntArray:
-        """`Rules.moves` of this assignment, (B+1, 5, 2 + K)."""
+    def limits(self, ahead: IntArray, through: IntArray) -> IntArray:
+        """`Rules.limits` of this assignment, (B+1, 5, SLOTS)."""
         playhead, w = np.arange(len(self.bounds)), self.window
         fades = self.legal[:, 2:].astype(np.uint8).reshape(len(self.bounds), -1, FADE_CLASSES).view(np.int32)[..., 0]
         after, length = np.minimum(playhead + 1, len(self.bounds) - 1), np.append(np.diff(self.bounds), 0)
@@ -159,10 +200,10 @@ def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str 
         np.full(len(ahead), _NEVER) if loop is None else graph.through(loop[0], ahead)
         for graph, ahead, loop in zip(graphs, aheads, loops, strict=True)
     ]
-    moves = [
-        np.pad(graph.moves(ahead, through), ((0, rows - len(ahead)), (0, 0), (0, 0)))
+    limits = (
+        graph.limits(ahead, through).astype(np.int32)
         for graph, ahead, through in zip(graphs, aheads, throughs, strict=True)
-    ]
+    )
 
     def numbers(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=device)
@@ -172,10 +213,10 @@ def make_rules(assignments: Sequence[Assignment], *, device: torch.device | str 
         window=numbers([graph.window for graph in graphs]),
         free=torch.tensor([each.free for each in assignments], device=device),
         first=numbers([-1 if each.wishes.start is None else each.wishes.start for each in assignments]),
-        moves=torch.as_tensor(np.stack(moves), dtype=torch.int32, device=device),
+        limits=stacked(limits, rows, device=device),
         loop_beat=numbers([rows if loop is None else loop[1] for loop in loops]),
         loop_samples=numbers([0 if loop is None else loop[2] for loop in loops]),
-        only_keep=torch.arange(2 + K, device=device) == KEEP,
+        only_keep=torch.arange(SLOTS, device=device) == KEEP,
         timed=_timed(assignments, graphs, loops, rows, device),
     )
 
@@ -227,65 +268,62 @@ def _wished(track: Track, wishes: Wishes) -> BoolArray:
     return allowed
 
 
-def allowed(rules: Rules, state: State, left: Tensor, *, loops: Tensor, most_plays: Tensor) -> Tensor:
+def allowed(rules: Rules, state: State, left: Tensor, back: GoingBack) -> Tensor:
     """Legal actions after which the edit can be finished, (N, A) bool; none for an edit that has ended.
 
     Args:
         rules: of R assignments.
         state: N edits, `state.track` rows of the rules.
         left: samples still to play, (N,) int64.
-        loops: whether beats may be repeated, (N,) bool.
-        most_plays: how often a beat may be landed on, (N,) int64.
+        back: what they may do but go ahead, `rules.going_back` of their rows.
     """
     row = state.track
-    moves = rules.moves.flatten(0, 1)[row * rules.tables.bounds.shape[1] + state.playhead]
-    beat = moves[:, _BEAT]
-    behind, ahead = _reserve(rules, state, loops, most_plays)
-    loop = torch.where(beat <= rules.loop_beat[row, None], ahead[:, None], behind[:, None])
+    limits = rules.limits.flatten(0, 1).index_select(0, row * rules.tables.bounds.shape[1] + state.playhead)
+    beat = limits[:, _BEAT]
+    behind, ahead = _reserve(state, back)
+    loop = torch.where(beat <= back.loop_beat[:, None], ahead[:, None], behind[:, None])
     short = left.to(torch.int32)[:, None]
-    can = (short >= moves[:, _LEAST]) & ((short <= moves[:, _MOST_LEFT]) | (short <= moves[:, _MOST_VIA] + loop))
+    can = (short >= limits[:, _LEAST]) & ((short <= limits[:, _MOST_LEFT]) | (short <= limits[:, _MOST_VIA] + loop))
     if rules.timed is not None:
         ends = can[:, END].clone()
-        can = _in_time(rules, rules.timed, row, beat, short - moves[:, _LEAST], loop, otherwise=can)
+        can = _in_time(rules, rules.timed, row, beat, short - limits[:, _LEAST], loop, otherwise=can)
         can[:, END] = ends
-    can &= _by_kind(rules, state, beat, loops, most_plays)
+    can &= _by_kind(state, beat, back)
     can = torch.where(state.must_keep[:, None], rules.only_keep, can) & ~state.ended[:, None]
-    legal = moves[:, _LEGAL] * can
+    legal = limits[:, _LEGAL] * can
     legal[:, END].add_(legal[:, KEEP])
     return legal.view(torch.uint8)[:, _FIRST_BYTE:].to(torch.bool)
 
 
-def _reserve(rules: Rules, state: State, loops: Tensor, most_plays: Tensor) -> tuple[Tensor, Tensor]:
+def _reserve(state: State, back: GoingBack) -> tuple[Tensor, Tensor]:
     """Samples that the reserve loop can still play, (N,) int32: once its beat lies behind, and while it lies ahead.
 
     `_NEVER` where the loop can't be come to.
     """
-    samples = rules.loop_samples[state.track]
-    there = rules.loop_beat[state.track].clamp(max=state.plays.shape[1] - 1)
+    there = back.loop_beat.clamp(max=state.plays.shape[1] - 1)
     plays = state.plays.gather(1, there[:, None])[:, 0]
-    times = torch.where(loops, most_plays - plays, 0)
-    both = (torch.stack([times, times - 1]).clamp(min=0) * samples).clamp(max=_MOST // 2).to(torch.int32)
+    times = back.most_plays - plays
+    both = (torch.stack([times, times - 1]).clamp(min=0) * back.loop_samples).clamp(max=_MOST // 2).to(torch.int32)
     return torch.where(plays > 0, both[0], _NEVER), both[1]
 
 
-def _by_kind(rules: Rules, state: State, beat: Tensor, loops: Tensor, most_plays: Tensor) -> Tensor:
-    """Moves (N, 2 + K) that order and repeats allow: those ahead; of those back what is unplayed, or may be again."""
+def _by_kind(state: State, beat: Tensor, back: GoingBack) -> Tensor:
+    """Moves (N, SLOTS) that order and repeats allow: those ahead; of those back what is unplayed, or may be again."""
     plays = state.plays.gather(1, beat.clamp(0, state.plays.shape[1] - 1).to(torch.int64))
-    anew = plays == 0
-    again = loops[:, None] & ~anew & (plays < most_plays[:, None])
-    return (beat >= state.playhead[:, None]) | (rules.free[state.track][:, None] & anew) | again
+    back_to = torch.where(plays == 0, back.free[:, None], plays < back.most_plays[:, None])
+    return (beat >= state.playhead[:, None]) | back_to
 
 
 def _in_time(
     rules: Rules, timed: Timed, row: Tensor, beat: Tensor, spare: Tensor, loop: Tensor, otherwise: Tensor
 ) -> Tensor:
-    """Whether edits finish in time once `beat` was played, (N, 2 + K); `otherwise` where nothing is timed.
+    """Whether edits finish in time once `beat` was played, (N, SLOTS); `otherwise` where nothing is timed.
 
     Args:
         rules: of R assignments.
         timed: their finishing times.
         row: assignments, (N,).
-        beat: played last, (N, 2 + K), like all that follows.
+        beat: played last, (N, SLOTS), like all that follows.
         spare: samples left after it, and the window.
         loop: samples that the reserve loop can still play.
         otherwise: what holds without locks and a fixed end.

@@ -13,9 +13,10 @@ from rl_editor.analysis.track import Track
 from rl_editor.arrays import BoolArray, IntArray
 from rl_editor.edits.actions import N_ACTIONS
 from rl_editor.edits.request import EditRequest
+from rl_editor.envs.beat_edit.arguments import instances_of
 from rl_editor.envs.beat_edit.environment import Judge
-from rl_editor.envs.beat_edit.episodes import Episode, Episodes, Observation, instances_of
-from rl_editor.envs.beat_edit.instances import InstanceConfig
+from rl_editor.envs.beat_edit.episodes import Episode, Episodes, Observation
+from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances
 from rl_editor.envs.beat_edit.reward import RewardConfig
 
 
@@ -52,6 +53,7 @@ class BeatEditVecEnv(VecEnv):
         """
         self._episodes = Episodes(
             num_envs,
+            render_mode,
             tracks=tracks,
             requests=requests,
             config=config,
@@ -60,9 +62,14 @@ class BeatEditVecEnv(VecEnv):
             learned=learned,
             rated=rated,
         )
-        self._each = [Episode(self._episodes, row, render_mode) for row in range(num_envs)]
+        self._each = [Episode(self._episodes, row) for row in range(num_envs)]
         self._actions = np.zeros(num_envs, dtype=np.int64)
         super().__init__(num_envs, self._episodes.observation_space, spaces.Discrete(N_ACTIONS))
+
+    @property
+    def instances(self) -> Instances:
+        """What episodes are of: instance k is request `instances.requests[k]` of `instances.track_of(k)`."""
+        return self._episodes.instances
 
     def reset(self) -> Observation:
         """Begin N episodes, with what `seed` and `set_options` said."""
@@ -82,7 +89,7 @@ class BeatEditVecEnv(VecEnv):
     def step_wait(self) -> VecEnvStepReturn:
         """One action each; one that is not legal becomes KEEP, else END, else the lowest that is."""
         episodes = self._episodes
-        reward = episodes.step(self._actions)
+        reward = episodes.step(np.asarray(self._actions))
         infos: list[dict[str, Any]] = [episodes.info(row) for row in range(self.num_envs)]
         ends = episodes.ended.copy()
         if ends.any():

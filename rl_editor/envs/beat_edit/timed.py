@@ -56,7 +56,7 @@ def finishing_times(
     Args:
         bounds: samples, (B+1,).
         keeps: beats that may be kept, (B,).
-        ends: playheads at which the edit may end, (B+1,).
+        ends: playheads at which the edit may end, (B+1,): one run, all after the last lock or a single one.
         onward: landings that don't go back, (B+1, K).
         beat: where they land, (B+1, K).
         shift: samples that each skips, (B+1, K).

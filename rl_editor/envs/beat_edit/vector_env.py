@@ -14,10 +14,11 @@ from rl_editor.analysis.track import Track
 from rl_editor.arrays import BoolArray, DoubleArray, IntArray
 from rl_editor.edits.actions import N_ACTIONS
 from rl_editor.edits.request import EditRequest
+from rl_editor.envs.beat_edit.arguments import RENDER_MODES, checked_seed, instances_of
 from rl_editor.envs.beat_edit.environment import Judge
-from rl_editor.envs.beat_edit.episodes import RENDER_MODES, Episode, Episodes, Observation, instances_of
-from rl_editor.envs.beat_edit.instances import InstanceConfig
-from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig
+from rl_editor.envs.beat_edit.episodes import Episode, Episodes, Observation
+from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances
+from rl_editor.envs.beat_edit.reward import RewardConfig
 from rl_editor.errors import EnvError
 
 _Step = tuple[Observation, DoubleArray, BoolArray, BoolArray, dict[str, Any]]
@@ -62,6 +63,8 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
         Raises:
             EnvError, RequestError: as `Episodes`.
         """
+        if autoreset_mode not in {mode.value for mode in AutoresetMode} | set(AutoresetMode):
+            raise EnvError(f"autoreset_mode {autoreset_mode!r}: must be NextStep or SameStep")
         self._mode = AutoresetMode(autoreset_mode)
         if self._mode is AutoresetMode.DISABLED:
             raise EnvError("autoreset_mode DISABLED: must be NEXT_STEP or SAME_STEP")
@@ -69,6 +72,7 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
         self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}  # type: ignore[misc]  # as Gymnasium's own
         self._episodes = Episodes(
             num_envs,
+            render_mode,
             tracks=tracks,
             requests=requests,
             config=config,
@@ -82,6 +86,11 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
+    @property
+    def instances(self) -> Instances:
+        """What episodes are of: instance k is request `instances.requests[k]` of `instances.track_of(k)`."""
+        return self._episodes.instances
+
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
@@ -91,9 +100,13 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
             seed: of the first row, the others' follow it; or one for each.
             options: see above.
         """
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        seeds = [seed + row for row in range(self.num_envs)] if isinstance(seed, int) else seed
-        self._episodes.seed([None] * self.num_envs if seeds is None else seeds)
+        if isinstance(seed, Sequence):
+            seeds = list(seed)
+        else:
+            first = checked_seed(seed)
+            seeds = [None if first is None else first + row for row in range(self.num_envs)]
+        super().reset(seed=checked_seed(seeds[0]) if seeds else None)
+        self._episodes.seed(seeds)
         which = instances_of(options, self.num_envs, len(self._episodes.instances))
         self._episodes.begin(np.arange(self.num_envs), which)
         return self._episodes.observation, self._infos()
@@ -107,7 +120,7 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
         if self._mode is AutoresetMode.NEXT_STEP:
             self._begin(waited)
             if ends.any():
-                infos["terms"], infos["_terms"] = self._terms(ends), ends
+                infos = self._ended(ends)
         elif ends.any():
             infos = self._final(ends)
             self._begin(ends)
@@ -123,7 +136,7 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """A method of each episode, such as `edl` or `audio`, or an attribute of it."""
-        each = [getattr(Episode(self._episodes, row, self.render_mode), name) for row in range(self.num_envs)]
+        each = [getattr(Episode(self._episodes, row), name) for row in range(self.num_envs)]
         return tuple(one(*args, **kwargs) if callable(one) else one for one in each)
 
     def _begin(self, rows: BoolArray) -> None:
@@ -137,14 +150,12 @@ class BeatEditVectorEnv(VectorEnv[Observation, IntArray, NDArray[Any]]):
         copied = {name: value.copy() for name, value in values.items()}
         return copied | {f"_{name}": told.copy() for name in values}
 
-    def _terms(self, rows: BoolArray) -> dict[str, Any]:
-        """The terms of the episodes that end, in Gymnasium's layout."""
+    def _ended(self, rows: BoolArray) -> dict[str, Any]:
+        """What only episodes that end are told, in Gymnasium's layout."""
         infos: dict[str, Any] = {}
-        for name in TERMS:
-            infos[name], infos[f"_{name}"] = np.zeros(self.num_envs), rows.copy()
         for row in np.flatnonzero(rows).tolist():
-            for name, value in self._episodes.terms(row).items():
-                infos[name][row] = value
+            told = {"terms": self._episodes.terms(row), "length_met": self._episodes.length_met(row)}
+            infos = self._add_info(infos, told, row)
         return infos
 
     def _final(self, rows: BoolArray) -> dict[str, Any]:

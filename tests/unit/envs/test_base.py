@@ -47,8 +47,36 @@ class Countdown:
         return torch.stack([self.left >= 1, self.left >= 2], dim=1)
 
 
-def test_an_environment_that_keeps_the_contract_passes() -> None:
-    check_env(Countdown())
+class Reusing(Countdown):
+    """Returns the same tensors again and again, written anew."""
+
+    def reset(self, seed: int | None = None) -> tuple[Steps, Tensor]:
+        nothing = torch.zeros(self.n_envs)
+        self.shown = Transition(
+            Steps(nothing.long()),
+            torch.zeros(self.n_envs, 2, dtype=torch.bool),
+            nothing,
+            nothing.bool(),
+            nothing.bool(),
+            Steps(nothing.long()),
+            nothing.bool(),
+        )
+        observation, mask = super().reset(seed)
+        self.shown.observation.left.copy_(observation.left)
+        return self.shown.observation, self.shown.mask.copy_(mask)
+
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        self.shown.observation.left.copy_(after.observation.left)
+        self.shown.final.left.copy_(after.final.left)
+        for name in ("mask", "reward", "terminated", "truncated", "illegal"):
+            getattr(self.shown, name).copy_(getattr(after, name))
+        return self.shown
+
+
+@pytest.mark.parametrize("kept", [Countdown, Reusing])
+def test_an_environment_that_keeps_the_contract_passes(kept: type[Countdown]) -> None:
+    check_env(kept())
 
 
 class Shaky(Countdown):
@@ -84,6 +112,68 @@ class Forgetful(Countdown):
         return after._replace(final=Steps(torch.zeros_like(after.final.left)))
 
 
+class Overwriting(Reusing):
+    """Draws without the seed, but ends each run with the same in all that it ever returned."""
+
+    def drawn(self) -> Tensor:
+        return torch.randint(1, 20, (self.n_envs,))
+
+    def reset(self, seed: int | None = None) -> tuple[Steps, Tensor]:
+        self.last = torch.full((self.n_envs,), 5 + (seed or 0)), 200
+        return super().reset(seed)
+
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        self.last = self.last[0], self.last[1] - 1
+        if self.last[1] == 0:
+            self.left = self.last[0]
+            for shown in (after.observation.left, after.final.left):
+                shown.copy_(self.left)
+            for each in (after.reward, after.terminated):
+                each.zero_()
+            after.mask.copy_(self.mask())
+        return after
+
+
+class Counting(Countdown):
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        return after._replace(reward=after.reward.long())
+
+
+class Doubtful(Countdown):
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        return after._replace(terminated=after.terminated.float())
+
+
+class Scoring(Countdown):
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        return after._replace(truncated=after.truncated.long())
+
+
+class Numbering(Countdown):
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        return after._replace(illegal=after.illegal.to(torch.uint8))
+
+
+class Endless(Countdown):
+    def drawn(self) -> Tensor:
+        return torch.randint(10**4, 10**5, (self.n_envs,), generator=self.generator)
+
+
+class Lingering(Countdown):
+    """What has ended goes on from where it ended."""
+
+    def step(self, action: Tensor) -> Transition[Steps]:
+        after = super().step(action)
+        self.left = torch.where(after.terminated, 1, self.left)
+        shown = torch.where(after.terminated, after.final.left, self.left)
+        return after._replace(observation=Steps(shown), mask=self.mask())
+
+
 class Deaf(Countdown):
     def drawn(self) -> Tensor:
         return torch.full((self.n_envs,), 10)
@@ -100,7 +190,14 @@ class Deaf(Countdown):
         (Silent, "`illegal` does not tell"),
         (Infinite, "no number"),
         (Shifting, "another shape or type"),
-        (Forgetful, "final where nothing ended"),
+        (Forgetful, "final observation where nothing ended"),
+        (Overwriting, "one seed gives two runs"),
+        (Counting, "reward of torch.int64"),
+        (Doubtful, "terminated of torch.float32"),
+        (Scoring, "truncated of torch.int64"),
+        (Numbering, "illegal of torch.uint8"),
+        (Endless, "no episode ends within 200 steps"),
+        (Lingering, "none begins anew"),
         (Deaf, "another seed changes nothing"),
     ],
 )

@@ -16,7 +16,9 @@ from rl_editor.audio.files import read_audio, write_audio
 from rl_editor.edits.actions import END, KEEP, N_ACTIONS
 from rl_editor.edits.render import render
 from rl_editor.edits.request import EditRequest
+from rl_editor.envs.beat_edit.environment import Finished
 from rl_editor.envs.beat_edit.gymnasium_env import BeatEdit
+from rl_editor.envs.beat_edit.played import edit_of
 from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig
 from rl_editor.errors import EnvError
 
@@ -73,6 +75,7 @@ def test_an_episode_stays_in_its_spaces_and_ends_with_its_terms(env: BeatEdit, s
         observation, _, terminated, _, info = env.step(legal(env, rng))
     assert env.observation_space.contains(observation)
     assert tuple(info["terms"]) == TERMS
+    assert info["length_met"]
     assert info["illegal"] == 0
 
 
@@ -114,8 +117,33 @@ def test_an_illegal_action_is_replaced_and_counted(env: BeatEdit) -> None:
     assert not terminated
     assert info["illegal"] == 1
     assert env.edl().segments[0].start == 0  # KEEP was played instead
-    with pytest.raises(EnvError, match="0 to 129"):
-        env.step(np.int64(N_ACTIONS))
+    for wrong in (N_ACTIONS, -1, 1.5, float("nan"), "0", True, [0], None):
+        with pytest.raises(EnvError, match="a whole number from 0 to 129"):
+            env.step(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True, [1]])
+def test_a_seed_is_a_number_from_0_on(env: BeatEdit, seed: Any) -> None:
+    with pytest.raises(EnvError, match="must be a whole number, 0 or more"):
+        env.reset(seed=seed)
+
+
+def test_seeds_of_numpy_are_seeds_too(env: BeatEdit) -> None:
+    chosen = [env.reset(seed=seed)[1]["instance"] for seed in (np.int64(7), 7)]  # type: ignore[arg-type]
+    assert chosen[0] == chosen[1]
+
+
+def test_an_option_that_is_not_known_is_told(env: BeatEdit) -> None:
+    with pytest.raises(EnvError, match="'instanse': is not known; 'instance' is"):
+        env.reset(options={"instanse": 1})
+
+
+def test_instances_can_be_looked_up(env: BeatEdit) -> None:
+    made = env.instances
+    assert len(made) == 6
+    for k in range(6):
+        assert made.requests[k] == REQUESTS[k % 3]
+        assert made.track_of(k) is made.tracks[k // 3]
 
 
 def test_reset_comes_first(make_track: MakeTrack) -> None:
@@ -192,7 +220,28 @@ def test_an_edit_is_listed_segment_by_segment(env: BeatEdit) -> None:
     assert BeatEdit(tracks=env._episodes.instances.tracks).render() is None
 
 
-def test_learned_and_human_judges_are_asked_at_the_end(make_track: MakeTrack) -> None:
+def test_a_model_s_score_is_paid_with_what_else_is_paid_and_asked_for_once(make_track: MakeTrack) -> None:
+    track, asked = make_track(np.random.default_rng(0), 24), list[Finished]()
+
+    def learned(finished: Finished) -> torch.Tensor:
+        asked.append(finished)
+        return torch.full((len(finished.instance),), 100.0)
+
+    returns = []
+    for judge in (None, learned):
+        env = BeatEdit(tracks=[track], requests=[EditRequest(keep=0.5)], learned=judge)
+        env.reset(seed=0)
+        returns.append(played(env, np.random.default_rng(0))[0])
+        for action in range(N_ACTIONS):
+            env.step(np.int64(action))
+    assert returns[1] == pytest.approx(returns[0] + 100.0, abs=1e-4)
+    assert len(asked) == 1
+    actions = asked[0].actions[0]
+    edl = edit_of(env.instances, int(asked[0].instance), actions[actions >= 0].numpy())
+    assert edl == env.edl()
+
+
+def test_human_judges_are_asked_at_the_end(make_track: MakeTrack) -> None:
     track = make_track(np.random.default_rng(0), 24)
     env = BeatEdit(
         tracks=[track],
@@ -211,10 +260,18 @@ def test_learned_and_human_judges_are_asked_at_the_end(make_track: MakeTrack) ->
         ({"recordings": ["a.wav"]}, "recordings without tracks"),
         ({"tracks": 1, "recordings": ["a.wav", "b.wav"]}, "1 tracks and 2 recordings"),
         ({"tracks": 1, "requests": []}, "no requests"),
+        ({"tracks": "bare"}, "tracks: must be a list"),
+        ({"tracks": 1, "requests": REQUESTS[0]}, "requests: must be a list"),
+        ({"tracks": ["jam.wav"]}, "tracks: must be a list of Tracks"),
+        ({"tracks": 1, "recordings": "jam.wav"}, "recordings: must be a list"),
+        ({"tracks": 1, "config": {"seam": 1}}, "must be RewardConfig"),
+        ({"tracks": 1, "instances": 3}, "must be InstanceConfig"),
+        ({"tracks": 1, "render_mode": "foo"}, "must be rgb_array or ansi"),
     ],
 )
 def test_what_can_t_be_played_is_refused(make_track: MakeTrack, wrong: dict[str, Any], text: str) -> None:
-    if wrong.get("tracks") == 1:
-        wrong = wrong | {"tracks": [make_track(np.random.default_rng(0), 24)]}
+    track = make_track(np.random.default_rng(0), 24)
+    if wrong.get("tracks") in (1, "bare"):
+        wrong = wrong | {"tracks": [track] if wrong["tracks"] == 1 else track}
     with pytest.raises(EnvError, match=text):
         BeatEdit(**wrong)

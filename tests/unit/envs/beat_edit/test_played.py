@@ -45,8 +45,29 @@ def test_the_edit_is_the_replay_of_the_actions_met_to_the_slack(
     met = exactly(replayed, resolve(track, request), track, slack_s=slack_s)
     assert edl == (replayed if met is None else met)
     event("as played" if met == replayed else "not to be met" if met is None else "moved to its length")
+    assert env._episodes.info(0)["length_met"] == (met is not None)
     if met is not None:
         assert abs(edl.n_samples - round(target_s * 1000)) <= slack_s * 1000
+
+
+def test_lengths_are_met_to_the_sample_but_where_neither_end_can_be_moved_and_that_is_told(
+    make_track: MakeTrack,
+) -> None:
+    rng, unmet = np.random.default_rng(0), 0
+    track = make_track(rng, 40)
+    half_s = float(np.diff(track.bounds_s).max()) / 2 + 0.1
+    env = BeatEdit(tracks=[track], requests=[EditRequest(keep=keep, slack_s=0.0) for keep in (0.2, 0.4, 0.7)])
+    for number in range(60):
+        env.reset(seed=0, options={"instance": number % 3})
+        play(env, rng)
+        edl = env.edl()
+        off_s = abs(edl.duration_s - (edl.target_s or 0.0))
+        assert env._episodes.info(0)["length_met"] == (off_s <= 0.0005)
+        assert off_s <= half_s
+        if off_s > 0.0005:  # it begins where the recording does and ends where that ends
+            unmet += 1
+            assert (edl.segments[0].start, edl.segments[-1].end) == (0, track.source.n_samples)
+    assert 0 < unmet <= 12
 
 
 @settings(max_examples=25, deadline=None)

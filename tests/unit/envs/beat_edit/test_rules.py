@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rl_editor.analysis.track import Track
 from rl_editor.edits.actions import END, KEEP, State, advance, begin, kinds_of
 from rl_editor.edits.wishes import Wishes
-from rl_editor.envs.beat_edit.rules import Assignment, Rules, allowed, make_rules
+from rl_editor.envs.beat_edit.rules import Assignment, GoingBack, Rules, allowed, make_rules
 
 MakeTrack = Callable[..., Track]
 seeds = st.integers(0, 2**32 - 1)
@@ -31,12 +31,17 @@ def few_landings(make_track: MakeTrack, rng: np.random.Generator, n_beats: int =
     return replace(track, landings=replace(table, beat=beat))
 
 
+def going_back(rules: Rules, row: int, loops: bool, most_plays: int) -> GoingBack:
+    return rules.going_back(torch.tensor([row]), torch.tensor([loops]), torch.tensor([most_plays]))
+
+
 class Game:
     """One edit of one assignment, as brute force plays it: by rule, wishes and window alone."""
 
     def __init__(self, assignment: Assignment, loops: bool, most_plays: int) -> None:
         self.assignment, self.rules = assignment, make_rules([assignment])
-        self.loops, self.most_plays = torch.tensor([loops]), torch.tensor([most_plays])
+        self.loops, self.most_plays = loops, most_plays
+        self.back = going_back(self.rules, 0, loops, most_plays)
         self.finishes = cache(self._finishes)
 
     def begun(self) -> State:
@@ -45,8 +50,7 @@ class Game:
         return replace(state, playhead=first.clamp(min=0), must_keep=first >= 0)
 
     def mask(self, state: State, target: int) -> np.ndarray:
-        left = target - state.samples
-        return allowed(self.rules, state, left, loops=self.loops, most_plays=self.most_plays)[0].numpy()
+        return allowed(self.rules, state, target - state.samples, self.back)[0].numpy()
 
     def after(self, state: State, action: int) -> State:
         copied = replace(state, plays=state.plays.clone())
@@ -63,7 +67,7 @@ class Game:
         beat = self.rules.tables.beat[0, int(state.playhead)]
         kinds = kinds_of(state, beat[None])[0].tolist()
         for k, (j, kind) in enumerate(zip(beat.tolist(), kinds, strict=True)):
-            again = bool(self.loops) and j >= 0 and int(state.plays[0, j]) < int(self.most_plays)
+            again = self.loops and j >= 0 and int(state.plays[0, j]) < self.most_plays
             back = (kind == 1 and again) or (kind == 2 and self.assignment.free)
             if row[2 + 4 * k] and (j >= int(state.playhead) or back):
                 moves.append(2 + 4 * k)
@@ -82,7 +86,7 @@ class Game:
         return False
 
     def key(self, state: State) -> tuple[object, ...]:
-        plays = tuple(state.plays[0].clamp(max=int(self.most_plays)).tolist())
+        plays = tuple(state.plays[0].clamp(max=self.most_plays).tolist())
         return int(state.playhead), bool(state.must_keep), int(state.furthest), plays
 
     def state_of(self, key: tuple[object, ...]) -> State:
@@ -179,12 +183,12 @@ def play(rules: Rules, row: int, target: int, rng: np.random.Generator, *, loops
     where = torch.tensor([row])
     state = begin(rules.tables, where)
     state = replace(state, playhead=rules.first[where].clamp(min=0), must_keep=rules.first[where] >= 0)
-    kwargs = {"loops": torch.tensor([loops]), "most_plays": torch.tensor([most])}
-    first = allowed(rules, replace(state, must_keep=torch.tensor([False])), torch.tensor([target]), **kwargs)[0]
+    back = going_back(rules, row, loops, most)
+    first = allowed(rules, replace(state, must_keep=torch.tensor([False])), torch.tensor([target]), back)[0]
     if not (first[KEEP] if bool(state.must_keep) else first.any()):
         return None
     while not bool(state.ended):
-        mask = allowed(rules, state, target - state.samples, **kwargs)[0]
+        mask = allowed(rules, state, target - state.samples, back)[0]
         assert mask.any()
         state = advance(rules.tables, state, torch.tensor([rng.choice(np.flatnonzero(mask.numpy()))]))
     return state
@@ -232,15 +236,7 @@ def test_rules_of_several_recordings_are_those_of_each(make_track: MakeTrack) ->
                 masks = []
                 for rules, at in ((together, row), (alone[row], 0)):
                     state = replace(begin(rules.tables, torch.tensor([at])), playhead=torch.tensor([p]))
-                    masks.append(
-                        allowed(
-                            rules,
-                            state,
-                            torch.tensor([left]),
-                            loops=torch.tensor([True]),
-                            most_plays=torch.tensor([3]),
-                        )
-                    )
+                    masks.append(allowed(rules, state, torch.tensor([left]), going_back(rules, at, True, 3)))
                 assert torch.equal(*masks), (row, p, left)
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rl_editor.edits.actions import END, N_ACTIONS
 from rl_editor.edits.request import EditRequest
 from rl_editor.envs.beat_edit.gymnasium_env import BeatEdit
 from rl_editor.envs.beat_edit.sb3_env import BeatEditVecEnv
+from rl_editor.errors import EnvError
 
 MakeTrack = Callable[..., Track]
 REQUESTS = (EditRequest(keep=0.2), EditRequest(keep=0.4, order="free"))
@@ -44,6 +46,7 @@ def test_it_plays_what_dummy_environments_play(tracks: list[Track]) -> None:
         for mine, theirs in zip(infos, rest[2], strict=True):
             assert mine.keys() == theirs.keys()
             assert mine.get("terms") == theirs.get("terms")
+            assert mine.get("length_met") == theirs.get("length_met")
             assert mine["TimeLimit.truncated"] is False
             if "terminal_observation" in mine:
                 same(mine["terminal_observation"], theirs["terminal_observation"])
@@ -92,3 +95,15 @@ def test_stable_baselines_wrappers_take_it(tracks: list[Track]) -> None:
         episodes += [info["episode"] for info in infos if "episode" in info]
     assert episodes
     assert all(np.isfinite(episode["r"]) for episode in episodes)
+
+
+@pytest.mark.parametrize(("wrong", "told"), [({"num_envs": 0}, "at least 1"), ({"render_mode": "foo"}, "ansi")])
+def test_what_can_t_be_made_is_refused(tracks: list[Track], wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(EnvError, match=told):
+        BeatEditVecEnv(**({"tracks": tracks, "requests": REQUESTS} | wrong))
+
+
+def test_its_instances_can_be_looked_up(tracks: list[Track]) -> None:
+    env = BeatEditVecEnv(1, tracks=tracks, requests=REQUESTS)
+    assert env.instances.requests[2] == REQUESTS[0]
+    assert env.instances.track_of(2) is tracks[1]

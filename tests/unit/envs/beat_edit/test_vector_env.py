@@ -124,3 +124,33 @@ def test_the_last_finished_edit_is_still_had_when_the_next_is_under_way(tracks: 
     vector.step(np.zeros(1, dtype=np.int64))
     assert vector.call("last_edl") == (single.edl(),)
     assert vector.call("edl") != (single.edl(),)
+
+
+@pytest.mark.parametrize("seed", [[1], [1, 2, 3], [1, -2], 1.5, "ab"])
+def test_seeds_that_are_none_or_of_another_number_are_told(tracks: list[Track], seed: Any) -> None:
+    vector = BeatEditVectorEnv(2, tracks=tracks, requests=REQUESTS)
+    with pytest.raises(EnvError, match="seed"):
+        vector.reset(seed=seed)
+
+
+def test_what_can_t_be_stepped_is_refused(tracks: list[Track]) -> None:
+    vector = BeatEditVectorEnv(2, tracks=tracks, requests=REQUESTS)
+    vector.reset(seed=np.int64(3))  # type: ignore[arg-type]
+    for wrong in ([0.0, 1.0], [0, N_ACTIONS], [0], 0, [-1, 0]):
+        with pytest.raises(EnvError, match="2 whole numbers from 0 to 129"):
+            vector.step(np.array(wrong))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [({"num_envs": 0}, "at least 1"), ({"autoreset_mode": "same_step"}, "SameStep"), ({"render_mode": "foo"}, "ansi")],
+)
+def test_what_can_t_be_made_is_refused(tracks: list[Track], wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(EnvError, match=told):
+        BeatEditVectorEnv(**({"tracks": tracks, "requests": REQUESTS} | wrong))
+
+
+def test_its_instances_can_be_looked_up(tracks: list[Track]) -> None:
+    vector = BeatEditVectorEnv(2, tracks=tracks, requests=REQUESTS)
+    assert vector.instances.requests[4] == REQUESTS[1]
+    assert vector.instances.track_of(4) is tracks[1]
