@@ -16,10 +16,17 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/rl-editor sample-data $(DEMO) --songs 1 --minutes 3 --seed 7 --overwrite
+	$(BIN)/rl-editor sample-data $(DEMO) --songs 2 --minutes 3 --seed 7 --overwrite
 	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/ --overwrite
+	$(BIN)/rl-editor synthesize $(DEMO)/*.wav -o $(DEMO)/training_data --count 2
+	$(BIN)/rl-editor prepare $(DEMO)/training_data
+	@rm -rf $(DEMO)/runs
+	$(BIN)/rl-editor bc-warmup --data.takes.folder $(DEMO)/training_data/prepared --runs $(DEMO)/runs --name demo \
+		--trainer.max_epochs 1000 --trainer.max_time 00:00:01:00 --trainer.check_val_every_n_epoch 1000
+	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/policy/ --editor policy --checkpoint $(DEMO)/runs/demo --overwrite
 	@echo
 	@echo "Listen: the jam is $$(ls $(DEMO)/jams/*_raw.wav), its edit $$(ls $(DEMO)/*.edit.wav)"
+	@echo "        and what a policy made of it that learned for a minute: $$(ls $(DEMO)/policy/*.wav)"
 	@echo "Look:   $$(ls $(DEMO)/*.edit.png); the decisions are in $$(ls $(DEMO)/*.edit.json)"
 
 lint: $(VENV)/installed

@@ -181,6 +181,8 @@ def rows(sets: Sequence[Sequence[Told]]) -> list[list[str]]:
             cells = [f"{of_tally(own, name, 'overlap')}; {len(own)}" for own in ours]
             table.append(row(f"{mode}: overlap, {name}", "", cells))
     for what, tally, bar, known in (
+        ("overlap where playing again counts as wrong", "plays", "", PLANNERS[0]),
+        ("share of the edit that is played again", "again", "", PLANNERS[0]),
         ("right attempt, the worse one before it", "worse before", ">= .80", PLANNERS[0]),
         ("right attempt, the worse one after it", "worse after", ">= .65", PLANNERS[0]),
         ("right attempt of all whole ones", "units", "", PLANNERS[0]),

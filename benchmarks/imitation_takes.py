@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from decode_replay import in_beats
 
-from rl_editor.arrays import Array, BoolArray, DoubleArray
+from rl_editor.arrays import Array, BoolArray, DoubleArray, IntArray
 from rl_editor.data.excerpt import Span
 from rl_editor.data.prepared import read_prepared
 from rl_editor.data.session_plan import Mode
@@ -104,6 +104,8 @@ def judged(edl: EDL, case: Case) -> Tally:
     ours, true = (in_beats(merged(each.segments), learnt.track) for each in (edl, case.edl))
     return {
         "overlap": (overlap(edl, learnt.kept, learnt.track), 1.0),
+        "plays": (_overlap_of_plays(_plays(edl), _plays(case.edl)), 1.0),
+        "again": (1.0 - float((_plays(edl) > 0).sum() / _plays(edl).sum()), 1.0),
         "within slack": (float(slack), 1.0),
         "beginning": (float(abs(ours[0, 0] - true[0, 0]) <= 1.0), 1.0),
         **_choices(edl, case),
@@ -145,7 +147,7 @@ def loudest(case: Case) -> EDL:
 
 def _choices(edl: EDL, case: Case) -> Tally:
     """How often more is kept of the true attempt at a unit than of another whole one, that came before it or after."""
-    played = _mask(edl)
+    played = _plays(edl) > 0
     told: dict[str, list[bool]] = {"worse before": [], "worse after": [], "units": [], "none kept": []}
     for number, unit in enumerate(case.units):
         whole = [part for part in case.parts if part.unit == number and _is_whole(part, unit)]
@@ -167,13 +169,21 @@ def _is_whole(part: TakePart, unit: Span) -> bool:
     return part.kind == "music" and part.first_beat == unit.first_beat and len(part.beats) == unit.n_beats
 
 
-def _mask(edl: EDL) -> BoolArray:
-    """What of the source is played, on a grid."""
+def _plays(edl: EDL) -> IntArray:
+    """How often each place of the source is played, on a grid."""
     step = edl.source.sample_rate // _GRID_HZ
-    mask = np.zeros(edl.source.n_samples // step + 1, dtype=bool)
+    plays = np.zeros(edl.source.n_samples // step + 1, dtype=np.int64)
     for segment in edl.segments:
-        mask[segment.start // step : segment.end // step] = True
-    return mask
+        plays[segment.start // step : segment.end // step] += 1
+    return plays
+
+
+def _overlap_of_plays(ours: IntArray, true: IntArray) -> float:
+    """(F1 - r) / (1 - r) where what is played more often than in the true edit counts as wrong."""
+    total = float(ours.sum() + true.sum())
+    f1 = 2.0 * float(np.minimum(ours, true).sum()) / total
+    by_chance = 2.0 * float(ours.sum()) * float(true.sum()) / len(ours) / total
+    return (f1 - by_chance) / (1.0 - by_chance)
 
 
 def _share(mask: BoolArray, part: TakePart, edl: EDL) -> float:

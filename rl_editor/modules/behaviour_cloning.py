@@ -48,6 +48,8 @@ class CloningConfig:
     """Standard deviation of what is added to how far an edit has come, as a share of it."""
     untold: float = 0.15
     """Share of takes in which the length asked for is not told."""
+    threads: int = 1
+    """Threads of one process on a CPU; small tensors gain nothing from more."""
     show: ShowConfig = field(default_factory=ShowConfig)
     """What is shown of its edits."""
 
@@ -73,7 +75,8 @@ class BehaviourCloning(LightningModule):
         ]
 
     def on_fit_start(self) -> None:
-        """Take the normaliser from the training set, unless it came with the weights."""
+        """Take the normaliser from the training set, unless it came with the weights; bound the threads."""
+        torch.set_num_threads(self.config.threads)
         if not bool(self.policy.fitted):
             beats = [torch.as_tensor(take.heard.beats) for take in self._takes("train")]
             self.policy.normalise_by(torch.cat(beats).to(self.device))

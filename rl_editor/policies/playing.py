@@ -1,6 +1,7 @@
 """A policy at work in the editing environment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -58,7 +59,19 @@ def situation_of(env: BeatEditEnv, observation: BeatObservation, mask: Tensor) -
     )
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Steps are so small that threads only wait for each other: on two of them an edit took seven times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @torch.inference_mode()
+@_one_thread()
 def play(
     policy: Policy, prepared: Prepared, env: BeatEditEnv, which: Tensor, generator: torch.Generator | None = None
 ) -> list[PlayedEdit]:
