@@ -98,7 +98,7 @@ def compared(
 ) -> dict[str, list[tuple[float, float]]]:
     """Share of beats decided alike, and overlap, of each editor with itself, by change."""
     recording = read_audio(raw)
-    request = EditRequest(keep=take.edl.duration_s / take.track.source.duration_s, order="free", loops=True)
+    request = EditRequest(keep=take.edl.duration_s / take.track.source.duration_s, order="free")
     before = [editor.edit(take.track, request)[0] for editor in editors]
     told = {}
     for name, change in CHANGES.items():

@@ -84,7 +84,7 @@ def timed(file: Path, track: Track, n_threads: int) -> dict[str, Spent]:
     """What an edit takes and what it consists of."""
     torch.set_num_threads(n_threads)
     editor, several = PolicyEditor(file), PolicyEditor(file, _BEST_OF)
-    request = EditRequest(target_s=_TARGET_S, order="free", loops=True)
+    request = EditRequest(target_s=_TARGET_S, order="free")
     made = make_instances([track], [(0, request)], RewardConfig())
     recordings = recordings_of(made, [hear(track)])
     which = torch.zeros(1, dtype=torch.int64)

@@ -52,7 +52,7 @@ class Case:
     @property
     def request(self) -> EditRequest:
         """What every editor is asked for that can change the order."""
-        return EditRequest(target_s=self.learnt.target_s, order="free", loops=True)
+        return EditRequest(target_s=self.learnt.target_s, order="free")
 
     @property
     def is_order_known(self) -> bool:

@@ -100,7 +100,7 @@ def imitated(policy: Policy, takes: Sequence[LearntTake]) -> list[Imitated]:
     training, device = policy.training, policy.mean.device
     policy.eval()
     for take in takes:
-        request = EditRequest(target_s=take.target_s, order="free", loops=True)
+        request = EditRequest(target_s=take.target_s, order="free")
         made = make_instances([take.track], [(0, request)], RewardConfig(), device=device)
         _, prepared = policy.encode(recordings_of(made, [take.heard]).to(device))
         which = torch.zeros(1, dtype=torch.int64, device=device)

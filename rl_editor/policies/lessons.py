@@ -76,7 +76,8 @@ def make_lesson(
     Raises:
         RequestError: no edit of this length is known.
     """
-    request = EditRequest(target_s=target_s, order="free", loops=True)
+    played = demonstration.playhead[demonstration.actions == KEEP]
+    request = EditRequest(target_s=target_s, order="free", loops=len(np.unique(played)) < len(played))
     env = BeatEditEnv(make_instances([track], [(0, request)], RewardConfig()), 1 + stray.editors)
     teacher = make_teacher(demonstration, track)
     phases, running = [0] * env.n_envs, np.ones(env.n_envs, dtype=bool)

@@ -37,7 +37,7 @@ def test_without_strays_it_is_the_demonstration(example: Example) -> None:
 def test_situations_are_those_of_the_environment(example: Example) -> None:
     track, edl, shown = example
     lesson = lesson_of(example)
-    request = EditRequest(target_s=edl.duration_s, order="free", loops=True)
+    request = EditRequest(target_s=edl.duration_s, order="free")
     env = BeatEditEnv(make_instances([track], [(0, request)], RewardConfig()), 1)
     observation, mask = env.start(torch.zeros(1, dtype=torch.int64))
     for t, action in enumerate(shown.actions.tolist()):
