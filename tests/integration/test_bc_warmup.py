@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from itertools import count, takewhile
 from pathlib import Path
@@ -182,3 +183,35 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(place: Path, epoch: 
     assert rl_editor(*FIT, "--name", "whole", "--quiet") == 0
     assert_equal_bits(state("runs/killed"), state("runs/whole"))
     assert events("runs/killed") == events("runs/whole")
+
+
+@pytest.mark.slow
+def test_a_built_wheel_trains_and_edits(
+    place: Path, training_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The wheel's own files are imported, recipe included; what it depends on is this environment's."""
+    built = tmp_path_factory.mktemp("wheel")
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(root)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    installed = built / "installed"
+    zipfile.ZipFile(next(built.glob("*.whl"))).extractall(installed)
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "rl_editor", *arguments]
+        done = subprocess.run(
+            command, cwd=place, env=environment, capture_output=True, text=True, timeout=600, check=True
+        )
+        return done.stdout + done.stderr
+
+    where = [sys.executable, "-c", "import rl_editor; print(rl_editor.__file__)"]
+    found = subprocess.run(where, cwd=place, env=environment, capture_output=True, text=True, check=True)
+    assert Path(found.stdout.strip()).is_relative_to(installed)
+    folder = str(training_data / FOLDER)
+    small = ("--model.cloning.policy.encoder.width", "16", "--model.cloning.show.takes", "0")
+    assert "begins, task bc" in run("bc-warmup", "--data.takes.folder", folder, "--trainer.max_epochs", "1", *small)
+    raw = str(sorted(training_data.glob("*_raw.flac"))[0])
+    assert "song.wav" in run(
+        "edit", raw, "-o", "song.wav", "--keep", ".4", "--editor", "policy", "--checkpoint", "bc-1"
+    )
