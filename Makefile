@@ -25,8 +25,8 @@ demo: $(VENV)/installed
 		--trainer.max_epochs 1000 --trainer.max_time 00:00:01:00 --trainer.check_val_every_n_epoch 1000
 	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/policy/ --editor policy --checkpoint $(DEMO)/runs/demo --overwrite
 	@echo
-	@echo "Listen: the jam is $$(ls $(DEMO)/jams/*_raw.wav), its edit $$(ls $(DEMO)/*.edit.wav)"
-	@echo "        and what a policy made of it that learned for a minute: $$(ls $(DEMO)/policy/*.wav)"
+	@echo "Listen: the jams are $$(ls $(DEMO)/jams/*_raw.wav), their edits $$(ls $(DEMO)/*.edit.wav)"
+	@echo "        and what a policy made of them that learned for a minute: $$(ls $(DEMO)/policy/*.wav)"
 	@echo "Look:   $$(ls $(DEMO)/*.edit.png); the decisions are in $$(ls $(DEMO)/*.edit.json)"
 
 lint: $(VENV)/installed
