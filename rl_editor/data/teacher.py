@@ -15,7 +15,16 @@ import numpy as np
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, BoolArray, IntArray
 from rl_editor.data.demonstrations import Demonstration
-from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, TIGHT, column_of, fade_class_of, legal_by_rule
+from rl_editor.edits.actions import (
+    END,
+    FADE_CLASSES,
+    KEEP,
+    TIGHT,
+    column_of,
+    fade_class_of,
+    landing_action,
+    legal_by_rule,
+)
 
 _JOIN = 1.0  # beats that a join costs
 _OFF = 0.5  # more where it does not land where the edit's own does
@@ -53,7 +62,7 @@ class Teacher:
         best = max(keep, float(landings.max(initial=_NEVER)))
         chosen[KEEP] = keep >= best
         for column in np.flatnonzero(landings >= best):
-            chosen[2 + FADE_CLASSES * column + self._fade(playhead, phases[column])] = True
+            chosen[landing_action(column, self._fade(playhead, phases[column]))] = True
         return chosen
 
     def after(self, phase: int, playhead: int, action: int) -> int:

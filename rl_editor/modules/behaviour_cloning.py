@@ -32,7 +32,7 @@ class CloningConfig:
     """The network."""
     lr: float = 2e-3
     """Highest learning rate, reached after two epochs."""
-    epochs: int = 40
+    epochs: int = 20
     """Epochs over which the learning rate rises and falls to a hundredth; trainer.max_epochs is best the same."""
     weight_decay: float = 0.01
     """How fast weights shrink that nothing holds (AdamW)."""

@@ -18,10 +18,11 @@ _REACH = 8  # beats either side that must run along
 _NEAR = 8  # beats around a copy in which there is no second one
 _GROUPS = ("timbre", "chroma", "onset")
 _SPANS = (0, 2, 8)  # beats either side over which distances are told as means
+_ONSETS = 3  # bands of onsets
 _BANDS = 8  # of mel whose difference is told
 _DB = 6.0  # told as 1
 _MOST = 4.0
-COMPARED_COLUMNS = len(_GROUPS) * len(_SPANS) + 2 + len(_GROUPS) + _BANDS
+COMPARED_COLUMNS = len(_GROUPS) * len(_SPANS) + 2 + _ONSETS + _BANDS
 """What is told of a beat beside one of its copies."""
 _BLOCK = 512
 
@@ -75,7 +76,7 @@ def compare(track: Track, copies: Copies) -> Array:
     columns.append(track.confidence[here] - track.confidence[there])
     names = np.array(track.feature_names)
     onset, mel = (track.features[:, names == group].astype(np.float32) for group in ("onset", "mel"))
-    for values, scale in ((_pooled(onset, len(_GROUPS)), None), (_pooled(mel, _BANDS), _DB)):
+    for values, scale in ((_pooled(onset, _ONSETS), None), (_pooled(mel, _BANDS), _DB)):
         spread = np.maximum(values.std(axis=0), 1e-3) if scale is None else scale
         columns += list(np.moveaxis((values[here] - values[there]) / spread, 2, 0))
     told = np.clip(np.stack(columns, axis=2), -_MOST, _MOST).astype(np.float32)
@@ -109,8 +110,9 @@ def _groups(track: Track) -> list[Array]:
     for group in _GROUPS:
         values = track.features[:, names == group].astype(np.float32)
         music = values[track.is_music] if track.is_music.any() else values
-        values = values - music.mean(axis=0)
-        groups.append(values / max(float(np.sqrt(np.square(values[track.is_music]).sum(axis=1).mean())), 1e-6))
+        middle = music.mean(axis=0)
+        length = float(np.sqrt(np.square(music - middle).sum(axis=1).mean()))
+        groups.append((values - middle) / max(length, 1e-6))
     return groups
 
 

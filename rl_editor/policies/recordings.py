@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from rl_editor.analysis.track import Track
@@ -69,8 +70,9 @@ class Recordings(NamedTuple):
         return Recordings(*(column.to(device) for column in self))
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def hear(track: Track) -> Heard:
-    """A Track as a network takes it in."""
+    """A Track as a network takes it in, to the same bits however many threads there are (see `analyse`)."""
     copies = find_copies(track)
     return Heard(
         beats=np.stack([values for column, values in described_beats(track) if _is_told(column.name)], axis=1),

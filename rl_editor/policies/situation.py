@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 PLAYS = 4.0
@@ -26,8 +25,3 @@ class Situation(NamedTuple):
     """How often the beat of each landing was played, over `PLAYS` and at most 1, (N, K) float32."""
     mask: Tensor
     """Legal actions, (N, A) bool."""
-
-
-def joined(situations: list[Situation]) -> Situation:
-    """Several batches as one."""
-    return Situation(*(torch.cat(column) for column in zip(*situations, strict=True)))

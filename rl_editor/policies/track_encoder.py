@@ -31,8 +31,6 @@ class EncoderConfig:
     """Heads of attention."""
     dropout: float = 0.1
     """Share of activations left out while training."""
-    attention: bool = True
-    """Whether a beat hears all others; without, it hears its surroundings and its copies."""
 
 
 class Encoded(NamedTuple):
@@ -94,7 +92,7 @@ class _Block(nn.Module):
     def __init__(self, config: EncoderConfig, dilation: int) -> None:
         super().__init__()
         width = config.width
-        self.attention = _Attention(width, config.heads) if config.attention else None
+        self.attention = _Attention(width, config.heads)
         self.near = _Near(width, dilation)
         self.copies = _AmongCopies(width)
         self.alone = nn.Sequential(
@@ -103,8 +101,7 @@ class _Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, copy: Tensor, likeness: Tensor, compared: Tensor, present: Tensor) -> Tensor:
-        if self.attention is not None:
-            x = x + self.dropout(self.attention(x, present))
+        x = x + self.dropout(self.attention(x, present))
         x = x + self.dropout(self.near(x, present))
         x = x + self.dropout(self.copies(x, copy, likeness, compared))
         return x + self.dropout(self.alone(x))

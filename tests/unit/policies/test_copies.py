@@ -7,7 +7,7 @@ import numpy as np
 
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.track import Track
-from rl_editor.policies.copies import COPIES, find_copies
+from rl_editor.policies.copies import COPIES, compare, find_copies
 
 Make = Callable[..., Track]
 NAMES = ("timbre",) * 8 + ("chroma",) * 12 + ("onset",) * 3
@@ -58,3 +58,10 @@ def test_neither_level_nor_an_equaliser_matters(make_track: Make) -> None:
 def test_a_track_without_features_has_no_copies(make_track: Make) -> None:
     copies = find_copies(make_track(np.random.default_rng(0), 30))
     assert (copies.likeness == 0.0).all()
+
+
+def test_a_recording_without_music_is_compared_with_nothing(make_track: Make) -> None:
+    track = played_twice(make_track, noise=0.1, silent=slice(0, 140))
+    copies = find_copies(track)
+    assert (copies.likeness == 0.0).all()
+    assert (compare(track, copies) == 0.0).all()
