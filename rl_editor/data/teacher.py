@@ -61,7 +61,7 @@ class Teacher:
         keep, landings, phases = self._worths(phase, playhead)
         best = max(keep, float(landings.max(initial=_NEVER)))
         chosen[KEEP] = keep >= best
-        for column in np.flatnonzero(landings >= best):
+        for column in np.flatnonzero(landings >= best).tolist():
             chosen[landing_action(column, self._fade(playhead, phases[column]))] = True
         return chosen
 
