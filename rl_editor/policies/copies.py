@@ -14,16 +14,10 @@ from rl_editor.arrays import Array, IntArray
 
 COPIES = 4
 """Copies of a beat: two that come later, two that came before."""
-_REACH = 8  # beats either side that must run along
+REACH = 8
+"""Beats either side that must run along."""
 _NEAR = 8  # beats around a copy in which there is no second one
 _GROUPS = ("timbre", "chroma", "onset")
-_SPANS = (0, 2, 8)  # beats either side over which distances are told as means
-_ONSETS = 3  # bands of onsets
-_BANDS = 8  # of mel whose difference is told
-_DB = 6.0  # told as 1
-_MOST = 4.0
-COMPARED_COLUMNS = len(_GROUPS) * len(_SPANS) + 2 + _ONSETS + _BANDS
-"""What is told of a beat beside one of its copies."""
 _BLOCK = 512
 
 
@@ -38,7 +32,7 @@ class Copies(NamedTuple):
 
 def find_copies(track: Track) -> Copies:
     """The copies of each beat of music."""
-    described = _surroundings(_sounds(track))
+    described = _surroundings(sounds_of(track))
     n_beats, sides = track.n_beats, ((1, slice(0, COPIES // 2)), (-1, slice(COPIES // 2, COPIES)))
     beat = np.tile(np.arange(n_beats)[:, None], (1, COPIES))
     likeness = np.zeros((n_beats, COPIES), dtype=np.float32)
@@ -60,51 +54,13 @@ def find_copies(track: Track) -> Copies:
     return Copies(beat, likeness)
 
 
-def compare(track: Track, copies: Copies) -> Array:
-    """How each beat differs from its copies, (B, COPIES, COMPARED_COLUMNS) within +-4; 0 where there is none.
-
-    Distances of timbre, chroma and onsets, at the beat and as means around it, in units of two beats of the music drawn
-    at random; then what is signed: level, clearness of the beat, onsets by band, bands of mel, above 0 where the beat
-    has more of it than its copy.
-    """
-    here, there = np.arange(track.n_beats)[:, None], copies.beat
-    columns: list[Array] = []
-    for sounds in _groups(track):
-        distance = np.stack([_distances(sounds, here, there, offset) for offset in range(-_REACH, _REACH + 1)])
-        columns += [distance[_REACH - span : _REACH + span + 1].mean(axis=0) for span in _SPANS]
-    columns.append((track.level_db[here] - track.level_db[there]) / _DB)
-    columns.append(track.confidence[here] - track.confidence[there])
-    names = np.array(track.feature_names)
-    onset, mel = (track.features[:, names == group].astype(np.float32) for group in ("onset", "mel"))
-    for values, scale in ((_pooled(onset, _ONSETS), None), (_pooled(mel, _BANDS), _DB)):
-        spread = np.maximum(values.std(axis=0), 1e-3) if scale is None else scale
-        columns += list(np.moveaxis((values[here] - values[there]) / spread, 2, 0))
-    told = np.clip(np.stack(columns, axis=2), -_MOST, _MOST).astype(np.float32)
-    return np.where((copies.likeness > 0.0)[..., None], told, np.float32(0.0))
-
-
-def _distances(sounds: Array, here: IntArray, there: IntArray, offset: int) -> Array:
-    """Distances of beats `offset` after those of both sides, in units of two beats at random, (B, COPIES)."""
-    last = len(sounds) - 1
-    apart = sounds[np.clip(here + offset, 0, last)] - sounds[np.clip(there + offset, 0, last)]
-    distance: Array = np.linalg.norm(apart, axis=2) / np.sqrt(2.0).astype(np.float32)
-    return distance
-
-
-def _pooled(values: Array, count: int) -> Array:
-    """Columns put together to `count` of them, (B, count); 0 where there are none."""
-    if not values.shape[1]:
-        return np.zeros((len(values), count), dtype=np.float32)
-    return np.stack([part.mean(axis=1) for part in np.array_split(values, count, axis=1)], axis=1)
-
-
-def _sounds(track: Track) -> Array:
+def sounds_of(track: Track) -> Array:
     """What beats are found by, (B, F)."""
-    return np.concatenate(_groups(track), axis=1)
+    return np.concatenate(sound_groups(track), axis=1)
 
 
-def _groups(track: Track) -> list[Array]:
-    """Each group of features against the mean of the music, of unit length in the mean, (B, F) each."""
+def sound_groups(track: Track) -> list[Array]:
+    """Timbre, chroma and onsets against the mean of the music, each of unit length in the mean, (B, F) each."""
     groups = []
     names = np.array(track.feature_names)
     for group in _GROUPS:
@@ -118,8 +74,8 @@ def _groups(track: Track) -> list[Array]:
 
 def _surroundings(sounds: Array) -> Array:
     """Beats with those around them, weighed by a triangle, of unit length, (B, (2 REACH + 1) F)."""
-    padded = np.pad(sounds, ((_REACH, _REACH), (0, 0)))
-    weights = np.sqrt(1.0 - np.abs(np.arange(-_REACH, _REACH + 1)) / (_REACH + 1)).astype(np.float32)
+    padded = np.pad(sounds, ((REACH, REACH), (0, 0)))
+    weights = np.sqrt(1.0 - np.abs(np.arange(-REACH, REACH + 1)) / (REACH + 1)).astype(np.float32)
     stacked = np.concatenate(
         [weight * padded[k : k + len(sounds)] for k, weight in enumerate(weights)], axis=1, dtype=np.float32
     )

@@ -12,7 +12,9 @@ from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, IntArray
 from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.features import described_beats, described_landings
-from rl_editor.policies.copies import compare, find_copies
+from rl_editor.policies.comparison import compare
+from rl_editor.policies.copies import find_copies
+from rl_editor.policies.passages import find_passages
 
 _TOLD = ("activity.", "onset.", "level.")
 BEAT_COLUMNS = 21
@@ -78,7 +80,7 @@ def hear(track: Track) -> Heard:
         beats=np.stack([values for column, values in described_beats(track) if _is_told(column.name)], axis=1),
         copy=copies.beat,
         likeness=copies.likeness,
-        compared=compare(track, copies),
+        compared=compare(track, copies, find_passages(track, copies)),
         share=(np.diff(track.bounds) / track.bounds[-1]).astype(np.float32),
         landed=track.landings.beat.astype(np.int64),
         landings=described_landings(track),

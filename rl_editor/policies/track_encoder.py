@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rl_editor.policies.copies import COMPARED_COLUMNS, COPIES
+from rl_editor.policies.comparison import COMPARED_COLUMNS
+from rl_editor.policies.copies import COPIES
 from rl_editor.policies.recordings import Recordings
 
 _KERNEL = 5

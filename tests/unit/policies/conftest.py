@@ -1,9 +1,13 @@
 """Small takes and networks."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.track import Track
 from rl_editor.data.demonstrations import Demonstration, demonstrate
 from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, legal_by_rule
@@ -15,6 +19,7 @@ from rl_editor.policies.recordings import Heard, hear
 from rl_editor.policies.taught import LearntTake
 from rl_editor.policies.track_encoder import EncoderConfig
 
+SOUNDS = ("timbre",) * 8 + ("chroma",) * 12 + ("onset",) * 3
 SMALL = PolicyConfig(encoder=EncoderConfig(width=16, blocks=2, heads=2, dropout=0.0))
 
 
@@ -25,6 +30,26 @@ def joined_edit(track: Track, left: int, last: int) -> EDL:
     column = int(np.flatnonzero(ahead)[0])
     actions = [KEEP] * left + [2 + FADE_CLASSES * column] + [KEEP] * last + [END]
     return replay(np.array(actions), track, maker=Maker("test"))
+
+
+@pytest.fixture
+def played_twice(make_track) -> Callable[..., Track]:  # type: ignore[no-untyped-def]
+    """Makes tracks of sixty beats, a pause of twenty, and the same sixty again, with other noise."""
+
+    def make(*, noise: float, silent: slice | None = None, slip: slice | None = None) -> Track:
+        rng = np.random.default_rng(0)
+        song = rng.normal(size=(60, len(SOUNDS)))
+        sounds = np.concatenate([song, rng.normal(size=(20, len(SOUNDS))), song])
+        sounds += noise * rng.normal(size=sounds.shape)
+        if slip is not None:
+            sounds[slip] = np.random.default_rng(1).normal(size=sounds[slip].shape)
+        activity = np.full(140, Activity.MUSIC, dtype=np.int8)
+        if silent is not None:
+            activity[silent] = Activity.SILENCE
+        track = make_track(rng, 140, activity=activity)
+        return replace(track, features=sounds.astype(np.float32), feature_names=SOUNDS)
+
+    return make
 
 
 @pytest.fixture(scope="session")
