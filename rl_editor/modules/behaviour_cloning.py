@@ -1,5 +1,6 @@
 """Behaviour cloning: a policy learns to edit as takes were edited."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -97,27 +98,49 @@ class BehaviourCloning(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Decisions of a demonstration, one by one."""
-        losses = cloning_loss(self.policy, batch, smoothing=0.0, keep_weight=self.config.keep_weight)
-        self.log("val/loss", losses.total, batch_size=1)
-        self.log("val/decisions", losses.decisions, batch_size=1)
-        self.log("val/kept", losses.kept, batch_size=1)
-        for name, (right, count) in accuracy_by_action(self.policy, batch).items():
-            if count:
-                self.log(f"val/accuracy/{name}", right / count, batch_size=count)
+        self._tell_decisions("val", batch)
 
     def on_validation_epoch_end(self) -> None:
         """Whole edits of the validation takes, free-running."""
-        takes = self._takes("val")
-        if takes:
-            edits = self._edits(takes)
-            self.log("val/overlap", sum(edit.overlap for edit in edits) / len(edits), batch_size=len(edits))
-            self.log("val/joins", sum(edit.joins for edit in edits) / len(edits), batch_size=len(edits))
+        self._tell_edits("val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same of the test side."""
+        self._tell_decisions("test", batch)
+
+    def on_test_epoch_end(self) -> None:
+        """The same of the test side."""
+        self._tell_edits("test")
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> str:
+        """The policy's own edit of a test take, as one line of JSON."""
+        take = self._takes("test")[batch_idx]
+        (edit,) = imitated(self.policy, [take])
+        rate = take.track.source.sample_rate
+        played_s = [(round(part.start / rate, 3), round(part.end / rate, 3)) for part in edit.edl.segments]
+        return json.dumps({"take": take.key, "overlap": round(edit.overlap, 4), "played_s": played_s})
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, its rate a function of the epoch alone, so that a run can be made longer without another beginning."""
         optimiser = torch.optim.AdamW(self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, epochs=self.config.epochs))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+    def _tell_decisions(self, side: Split, batch: Batch) -> None:
+        losses = cloning_loss(self.policy, batch, smoothing=0.0, keep_weight=self.config.keep_weight)
+        self.log(f"{side}/loss", losses.total, batch_size=1)
+        self.log(f"{side}/decisions", losses.decisions, batch_size=1)
+        self.log(f"{side}/kept", losses.kept, batch_size=1)
+        for name, (right, count) in accuracy_by_action(self.policy, batch).items():
+            if count:
+                self.log(f"{side}/accuracy/{name}", right / count, batch_size=count)
+
+    def _tell_edits(self, side: Split) -> None:
+        takes = self._takes(side)
+        if takes:
+            edits = self._edits(takes)
+            self.log(f"{side}/overlap", sum(edit.overlap for edit in edits) / len(edits), batch_size=len(edits))
+            self.log(f"{side}/joins", sum(edit.joins for edit in edits) / len(edits), batch_size=len(edits))
 
     def _edits(self, takes: Sequence[LearntTake]) -> Sequence[Imitated]:
         """The policy's own edits as it is now, made once."""

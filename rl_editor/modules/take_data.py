@@ -59,6 +59,8 @@ class TakeData(LightningDataModule):
         for split in wanted.get(stage, ("test",)):
             if split not in self.takes:
                 self.takes[split] = learnt(self._set().split(split), self.config)
+            if stage != "fit" and not self.takes[split]:
+                raise DataError(f"{self.config.folder}: no take on the {split} side; synthesize more songs")
 
     def identity(self) -> dict[str, object]:
         """What the data are: the manifest's hash, songs and takes on each side."""
@@ -83,6 +85,10 @@ class TakeData(LightningDataModule):
     def test_dataloader(self) -> DataLoader[LearntTake]:
         """The same of the test side."""
         return self._loader("test", demonstrated, shuffle=False, size=1)
+
+    def predict_dataloader(self) -> DataLoader[LearntTake]:
+        """As the test's."""
+        return self.test_dataloader()
 
     def _loader(
         self, split: Split, collate: Callable[[list[LearntTake]], Batch], *, shuffle: bool, size: int

@@ -15,11 +15,12 @@ from rl_editor.envs.beat_edit.features import described_beats, described_landing
 from rl_editor.policies.comparison import compare
 from rl_editor.policies.copies import find_copies
 from rl_editor.policies.passages import find_passages
+from rl_editor.policies.succession import SUCCESSION_COLUMNS, successions
 
 _TOLD = ("activity.", "onset.", "level.")
 BEAT_COLUMNS = 21
 """D."""
-LANDING_COLUMNS = 14
+LANDING_COLUMNS = 14 + SUCCESSION_COLUMNS
 """L."""
 
 
@@ -83,7 +84,7 @@ def hear(track: Track) -> Heard:
         compared=compare(track, copies, find_passages(track, copies)),
         share=(np.diff(track.bounds) / track.bounds[-1]).astype(np.float32),
         landed=track.landings.beat.astype(np.int64),
-        landings=described_landings(track),
+        landings=np.concatenate([described_landings(track), successions(track.landings, copies)], axis=2),
     )
 
 

@@ -24,7 +24,7 @@ from rl_editor.data.prepared import FOLDER, read_manifest
 from rl_editor.data.splits import Split, split_of
 from rl_editor.edits import edl as edls
 
-SIDES: tuple[Split, ...] = ("train", "train", "val")
+SIDES: tuple[Split, ...] = ("train", "train", "val", "test")
 TINY = {
     "task": "bc",
     "trainer": {"max_epochs": 4, "accelerator": "cpu", "accumulate_grad_batches": 1, "check_val_every_n_epoch": 2},
@@ -54,10 +54,10 @@ def name_on(side: Split, number: int) -> str:
 
 @pytest.fixture(scope="module")
 def training_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One take of each of three sample songs, prepared: two to learn from, one to judge by."""
+    """One take of each of four sample songs, prepared: two to learn from, one to choose by, one to judge by."""
     folder = tmp_path_factory.mktemp("training")
     data = folder / "data"
-    assert rl_editor("sample-data", folder / "songs", "--songs", 3, "--minutes", 1, "--quiet") == 0
+    assert rl_editor("sample-data", folder / "songs", "--songs", len(SIDES), "--minutes", 1, "--quiet") == 0
     songs = sorted((folder / "songs").glob("*.wav"))
     assert rl_editor("synthesize", *songs, "-o", data, "--count", 1, "--seed", 1, "--jobs", 1, "--quiet") == 0
     for number, (card, side) in enumerate(zip(sorted((data / "cards").glob("*.json")), SIDES, strict=True)):
@@ -144,6 +144,19 @@ def test_songs_become_a_policy_that_edits(place: Path, training_data: Path, caps
     assert edl.maker.checkpoint == checkpoints.load(Path("runs/bc-1/policy.safetensors"), "policy").content_hash
     assert abs(edl.duration_s - 0.5 * edl.source.duration_s) <= 1.0
     assert read_audio(Path("song.wav")).source.n_samples == edl.n_samples
+
+
+def test_a_run_is_judged_on_what_it_never_saw(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rl_editor(*FIT, "--name", "judged", "--trainer.max_epochs", 2, "--quiet") == 0
+    capsys.readouterr()
+    assert rl_editor("test", "--checkpoint", "runs/judged", "--quiet", "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert -1.0 <= figures["test/overlap"] <= 1.0
+    assert figures["test/decisions"] > 0.0
+    assert rl_editor("predict", "--checkpoint", "runs/judged", "--quiet") == 0
+    (edit,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert edit["overlap"] == pytest.approx(figures["test/overlap"], abs=1e-3)
+    assert all(start < end for start, end in edit["played_s"])
 
 
 def test_two_epochs_and_two_more_are_four(place: Path) -> None:
