@@ -1,5 +1,6 @@
 """The length of an edit to the sample, and how much of what it plays."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from rl_editor.edits.edl import EDL
 from rl_editor.edits.joins import fade_at_end, fade_at_start
 from rl_editor.edits.wishes import Wishes
 
+_DIFFERENT = 0.2  # share of the kept time in which two edits must differ
 _LARGEST_LAG_S = 0.03
 _ALIGNED_S = 0.05  # a landing may begin so much before its beat that some milliseconds are heard twice
 
@@ -74,6 +76,11 @@ def difference(one: EDL, other: EDL) -> float:
     kept = [count[np.clip(np.searchsorted(own, edges[:-1], side="right") - 1, 0, None)] > 0 for own, count in spans]
     common = int(length[kept[0] & kept[1]].sum())
     return 1.0 - common / max(*(int(length[each].sum()) for each in kept), 1)
+
+
+def is_another(edl: EDL, others: Iterable[EDL]) -> bool:
+    """Whether an edit is so different from others that it is worth offering beside them."""
+    return all(difference(edl, other) >= _DIFFERENT for other in others)
 
 
 def played_beats(edl: EDL, track: Track) -> BoolArray:

@@ -20,14 +20,13 @@ from rl_editor.edits.crossings import Landings, landings_of
 from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.graph import PlannerConfig, Rules, build_graph
 from rl_editor.edits.joins import fade_at_end, fade_at_start, join_fade
-from rl_editor.edits.length import difference, exactly, played_beats
+from rl_editor.edits.length import exactly, is_another, played_beats
 from rl_editor.edits.request import EditRequest
 from rl_editor.edits.search import Graph, Search, search
 from rl_editor.edits.wishes import Wishes, resolve
 from rl_editor.errors import RequestError
 
 _MOST_TIMES_LONGER = 4.0
-_DIFFERENT = 0.2  # share of the kept time in which two edits must differ
 _DEARER_S = 4.0  # seconds of good music that a landing costs more each time it is to be avoided
 _WORN = 0.15  # content that kept beats lose each time another edit is wanted
 _ROUNDS = 8
@@ -113,7 +112,7 @@ class PlannerEditor:
             solution = _best(problem)
             if solution is None:
                 break
-            if all(difference(solution.edl, other) >= _DIFFERENT for other in found):
+            if is_another(solution.edl, found):
                 found.append(solution.edl)
             if len(found) == request.count:
                 break

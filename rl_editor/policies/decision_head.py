@@ -13,13 +13,15 @@ from torch.nn import functional
 
 from rl_editor.edits.actions import FADE_CLASSES, Kind
 from rl_editor.envs.beat_edit.environment import SCALARS
-from rl_editor.policies.recordings import Recordings
+from rl_editor.policies.outlook import outlook
+from rl_editor.policies.recordings import SEAM_SCORE, Recordings
 from rl_editor.policies.situation import Situation
 from rl_editor.policies.track_encoder import Encoded
 
 _BEFORE, _AFTER = 2, 8  # beats around a place whose margins are told
 _LEFT, _RATIO = SCALARS.index("left"), SCALARS.index("ratio")
 _LARGEST = 8.0  # that a margin or a scalar is told as
+_SOME_BEATS = 4.0  # about which gains are told as numbers near 1
 _SOFT = 0.02  # share of a recording about which sums are told as numbers near 1
 
 
@@ -34,6 +36,10 @@ class Prepared(NamedTuple):
     """Margins around each bound, (G, B+1, W)."""
     kept: Tensor
     """Share of the recording that is worth keeping before each bound, (G, B+1)."""
+    ahead: Tensor
+    """What is to be had from each bound on, and what keeping on loses of it, (G, B+1, 2)."""
+    gains: Tensor
+    """What each landing gains, (G, B+1, K)."""
     recordings: Recordings
 
 
@@ -47,10 +53,10 @@ class DecisionHead(nn.Module):
         self.sharpness = nn.Parameter(torch.zeros(()))
         self.stood = nn.Linear(2 * width, width)
         self.landed = nn.Linear(2 * width, width)
-        self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 1, width)
+        self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 3, width)
         self.moves = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 2))
         self.towards = nn.Linear(width, width)
-        self.landing = nn.Linear(n_landing_columns + len(Kind) + 1 + n_margins + 2, width)
+        self.landing = nn.Linear(n_landing_columns + len(Kind) + 1 + n_margins + 3, width)
         self.score = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.points = nn.Linear(width, 1)
         self.fades = nn.Linear(width, FADE_CLASSES)
@@ -63,7 +69,11 @@ class DecisionHead(nn.Module):
         around = functional.pad(margin, (_BEFORE, _AFTER), value=-_LARGEST).unfold(1, _BEFORE + _AFTER, 1)
         worth = recordings.share * torch.sigmoid(encoded.margin * self.sharpness.exp())
         kept = functional.pad(worth.cumsum(dim=1), (1, 0))
-        return Prepared(self.stood(both), self.landed(both), around, kept, recordings)
+        values, gains = outlook(encoded.margin, recordings.landed, recordings.landings[..., SEAM_SCORE])
+        keeping = functional.pad(torch.tanh(encoded.margin.detach() / 2) + values[:, 1:] - values[:, :-1], (0, 1))
+        ahead = torch.asinh(torch.stack([values, keeping], dim=2) / _SOME_BEATS)
+        gains = torch.asinh(gains / _SOME_BEATS)
+        return Prepared(self.stood(both), self.landed(both), around, kept, ahead, gains, recordings)
 
     def forward(self, prepared: Prepared, situation: Situation) -> Tensor:
         """Logits, (N, A)."""
@@ -72,7 +82,14 @@ class DecisionHead(nn.Module):
         left = scalars[:, _LEFT] * situation.scalars[:, _RATIO]
         ahead = prepared.kept[g, -1] - prepared.kept[g, p] - left
         known = torch.cat(
-            [scalars, situation.must_keep[:, None].float(), prepared.margins[g, p], _told(ahead)[:, None]], dim=1
+            [
+                scalars,
+                situation.must_keep[:, None].float(),
+                prepared.margins[g, p],
+                _told(ahead)[:, None],
+                prepared.ahead[g, p],
+            ],
+            dim=1,
         )
         state = functional.gelu(prepared.stood[g, p] + self.state(known))
         moves = self.moves(state)
@@ -94,6 +111,7 @@ class DecisionHead(nn.Module):
                 prepared.margins[g, beat],
                 _told(passed)[..., None],
                 _told(ahead)[..., None],
+                prepared.gains[situation.recording, situation.playhead][..., None],
             ],
             dim=2,
         )

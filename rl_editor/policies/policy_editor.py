@@ -8,7 +8,7 @@ import torch
 from rl_editor import checkpoints
 from rl_editor.analysis.track import Track
 from rl_editor.edits.edl import EDL, Maker
-from rl_editor.edits.length import difference
+from rl_editor.edits.length import is_another
 from rl_editor.edits.request import EditRequest
 from rl_editor.envs.beat_edit.environment import BeatEditEnv
 from rl_editor.envs.beat_edit.instances import Instances, make_instances
@@ -19,7 +19,6 @@ from rl_editor.policies.playing import PlayedEdit, play, recordings_of
 from rl_editor.policies.policy_file import NAME, load_policy
 from rl_editor.policies.recordings import Heard, batched, hear
 
-_DIFFERENT = 0.2  # share of the kept time in which two edits must differ
 _DRAWS = 8  # drawn edits for each one that is asked for, where several are
 
 
@@ -53,7 +52,7 @@ class PolicyEditor:
         edits: list[EDL] = []
         for each in played:
             edl = edit_of(instances, 0, each.actions, maker)
-            if all(difference(edl, other) >= _DIFFERENT for other in edits):
+            if is_another(edl, edits):
                 edits.append(edl)
             if len(edits) == request.count:
                 break

@@ -8,6 +8,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from rl_editor.analysis.seams import SEAM_TERMS
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, IntArray
 from rl_editor.edits.stacking import stacked
@@ -22,6 +23,8 @@ BEAT_COLUMNS = 21
 """D."""
 LANDING_COLUMNS = 14 + SUCCESSION_COLUMNS
 """L."""
+SEAM_SCORE = 1 + len(SEAM_TERMS)
+"""The column of landings that holds their seam score."""
 
 
 class Heard(NamedTuple):

@@ -4,9 +4,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from rl_editor.audio.files import write_audio
 
@@ -52,3 +54,24 @@ def program() -> Run:
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
 
     return run
+
+
+def _assert_equal_bits(found: Any, expected: Any) -> None:
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(found, expected)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key in expected:
+            _assert_equal_bits(found[key], expected[key])
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            _assert_equal_bits(one, other)
+    else:
+        assert found == expected
+
+
+@pytest.fixture
+def assert_equal_bits() -> Callable[[Any, Any], None]:
+    """Asserts that two states of a training, however nested, are the same to the bit."""
+    return _assert_equal_bits

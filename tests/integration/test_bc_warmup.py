@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ TINY = {
     },
     "data": {"takes": {"situations": 16, "stray": {"editors": 1}, "jobs": 1}},
 }
+Same = Callable[[Any, Any], None]
 FIT = ("bc-warmup", "--config", "tiny.yaml")
 
 
@@ -83,21 +84,6 @@ def state(run: str) -> dict[str, Any]:
     content = torch.load(Path(run) / "checkpoints/last.ckpt", weights_only=True)
     kept = ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")
     return {key: content[key] for key in kept}
-
-
-def assert_equal_bits(found: Any, expected: Any) -> None:
-    if isinstance(expected, torch.Tensor):
-        assert torch.equal(found, expected)
-    elif isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key in expected:
-            assert_equal_bits(found[key], expected[key])
-    elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_equal_bits(one, other)
-    else:
-        assert found == expected
 
 
 def events(run: str) -> dict[str, list[tuple[int, object]]]:
@@ -159,7 +145,7 @@ def test_a_run_is_judged_on_what_it_never_saw(place: Path, capsys: pytest.Captur
     assert all(start < end for start, end in edit["played_s"])
 
 
-def test_two_epochs_and_two_more_are_four(place: Path) -> None:
+def test_two_epochs_and_two_more_are_four(place: Path, assert_equal_bits: Same) -> None:
     assert rl_editor(*FIT, "--name", "whole", "--quiet") == 0
     assert rl_editor(*FIT, "--name", "halves", "--quiet", "--trainer.max_epochs", 2) == 0
     torch.rand(3)
@@ -172,7 +158,7 @@ def test_two_epochs_and_two_more_are_four(place: Path) -> None:
     )
 
 
-def test_what_is_shown_changes_nothing(place: Path) -> None:
+def test_what_is_shown_changes_nothing(place: Path, assert_equal_bits: Same) -> None:
     every = ("--quiet", "--trainer.max_epochs", 2, "--trainer.check_val_every_n_epoch", 1)
     assert rl_editor(*FIT, *every, "--name", "shown") == 0
     silent = ("--model.cloning.show.takes", 0, "--trainer.logger", "false")
@@ -182,7 +168,7 @@ def test_what_is_shown_changes_nothing(place: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(place: Path, epoch: int) -> None:
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(place: Path, epoch: int, assert_equal_bits: Same) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PL_GLOBAL_SEED", None)
     program = [str(Path(sys.executable).with_name("rl-editor")), *FIT, "--name", "killed"]

@@ -49,6 +49,7 @@ def call(place: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple
 
 
 Call = Callable[..., tuple[int, str, str]]
+Same = Callable[[Any, Any], None]
 FIT = ("fit", "--config", "toy.yaml", "--trust-recipe")
 
 
@@ -64,21 +65,6 @@ def state(run: str) -> tuple[Any, ...]:
     """Weights, optimisers and progress of a run."""
     content = torch.load(Path(run) / _LAST, weights_only=True)
     return content["state_dict"], content["optimizer_states"], content["epoch"], content["global_step"]
-
-
-def assert_equal_bits(found: Any, expected: Any) -> None:
-    if isinstance(expected, torch.Tensor):
-        assert torch.equal(found, expected)
-    elif isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key in expected:
-            assert_equal_bits(found[key], expected[key])
-    elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_equal_bits(one, other)
-    else:
-        assert found == expected
 
 
 def events(run: str, tag: str) -> list[tuple[int, float]]:
@@ -105,7 +91,7 @@ def test_a_run_says_what_made_it(call: Call) -> None:
     assert sorted(file.name for file in Path("runs/toy_task-1/checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
-def test_its_settings_are_a_recipe_that_makes_it_again(call: Call) -> None:
+def test_its_settings_are_a_recipe_that_makes_it_again(call: Call, assert_equal_bits: Same) -> None:
     assert call(*FIT, "--name", "a", "--trainer.max_epochs", "2", "--model.config.lr=0.02", "--quiet")[0] == 0
     again = ("fit", "--config", "runs/a/config.yaml", "--trust-recipe", "--name", "b", "--quiet")
     assert call(*again) == (0, "", "")
@@ -114,7 +100,7 @@ def test_its_settings_are_a_recipe_that_makes_it_again(call: Call) -> None:
     assert not torch.equal(state("runs/c")[0]["net.0.weight"], state("runs/a")[0]["net.0.weight"])
 
 
-def test_two_epochs_and_two_more_are_four(call: Call) -> None:
+def test_two_epochs_and_two_more_are_four(call: Call, assert_equal_bits: Same) -> None:
     assert call(*FIT, "--name", "whole", "--quiet")[0] == 0
     assert call(*FIT, "--name", "halves", "--quiet", "--trainer.max_epochs", "2")[0] == 0
     random.random(), np.random.random(), torch.rand(1)  # noqa: NPY002
@@ -130,7 +116,9 @@ def test_two_epochs_and_two_more_are_four(call: Call) -> None:
 
 
 @pytest.mark.parametrize(("kill", "epochs"), [("step:3", 0), ("step:19", 2), ("save:4", 1)])
-def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(call: Call, kill: str, epochs: int) -> None:
+def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(
+    call: Call, kill: str, epochs: int, assert_equal_bits: Same
+) -> None:
     more = {
         "step:19": ("--data.config.workers", "1"),
         "save:4": ("--model.config.falling=true", "--trainer.accumulate_grad_batches=3"),
@@ -148,7 +136,7 @@ def test_a_run_killed_at_any_moment_ends_as_if_it_had_not_been(call: Call, kill:
     assert events("runs/killed", "val/loss") == events("runs/whole", "val/loss")
 
 
-def test_an_interruption_is_one_line_and_leaves_a_run_that_goes_on(call: Call) -> None:
+def test_an_interruption_is_one_line_and_leaves_a_run_that_goes_on(call: Call, assert_equal_bits: Same) -> None:
     process = start(*FIT, "--name", "stopped", "--quiet", kill="print:12")
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"
@@ -162,7 +150,7 @@ def test_an_interruption_is_one_line_and_leaves_a_run_that_goes_on(call: Call) -
     assert_equal_bits(state("runs/stopped"), state("runs/whole"))
 
 
-def test_two_processes_are_one_with_the_double_batch(call: Call) -> None:
+def test_two_processes_are_one_with_the_double_batch(call: Call, assert_equal_bits: Same) -> None:
     # Lightning shuffles what it shares out: a batch of all points is the same whatever their order
     plain = ("--model.config.network.dropout=0",)
     two = ("--trainer.strategy=ddp", "--trainer.devices=2", "--data.config.batch=32")
@@ -177,7 +165,7 @@ def test_two_processes_are_one_with_the_double_batch(call: Call) -> None:
     torch.testing.assert_close(state("runs/one")[0], first, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_of_another_run_begin_a_new_one(call: Call) -> None:
+def test_weights_of_another_run_begin_a_new_one(call: Call, assert_equal_bits: Same) -> None:
     assert call(*FIT, "--name", "a", "--trainer.max_epochs", "1", "--quiet")[0] == 0
     still = ("--init_from", "a", "--model.config.lr", "0", "--trainer.max_epochs", "1")
     status, _, err = call(*FIT, "--name", "b", *still)
