@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rl_editor.edits.actions import FADE_CLASSES, Kind
+from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, Kind
 from rl_editor.envs.beat_edit.environment import SCALARS
-from rl_editor.policies.outlook import outlook
+from rl_editor.policies.outlook import Outlook, outlook
 from rl_editor.policies.recordings import SEAM_SCORE, Recordings
 from rl_editor.policies.situation import Situation
 from rl_editor.policies.track_encoder import Encoded
@@ -36,10 +36,7 @@ class Prepared(NamedTuple):
     """Margins around each bound, (G, B+1, W)."""
     kept: Tensor
     """Share of the recording that is worth keeping before each bound, (G, B+1)."""
-    ahead: Tensor
-    """What is to be had from each bound on, and what keeping on loses of it, (G, B+1, 2)."""
-    gains: Tensor
-    """What each landing gains, (G, B+1, K)."""
+    outlook: Outlook
     recordings: Recordings
 
 
@@ -51,6 +48,7 @@ class DecisionHead(nn.Module):
         super().__init__()
         n_margins = _BEFORE + _AFTER
         self.sharpness = nn.Parameter(torch.zeros(()))
+        self.trust = nn.Parameter(torch.zeros(()))
         self.stood = nn.Linear(2 * width, width)
         self.landed = nn.Linear(2 * width, width)
         self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 3, width)
@@ -69,11 +67,14 @@ class DecisionHead(nn.Module):
         around = functional.pad(margin, (_BEFORE, _AFTER), value=-_LARGEST).unfold(1, _BEFORE + _AFTER, 1)
         worth = recordings.share * torch.sigmoid(encoded.margin * self.sharpness.exp())
         kept = functional.pad(worth.cumsum(dim=1), (1, 0))
-        values, gains = outlook(encoded.margin, recordings.landed, recordings.landings[..., SEAM_SCORE])
-        keeping = functional.pad(torch.tanh(encoded.margin.detach() / 2) + values[:, 1:] - values[:, :-1], (0, 1))
-        ahead = torch.asinh(torch.stack([values, keeping], dim=2) / _SOME_BEATS)
-        gains = torch.asinh(gains / _SOME_BEATS)
-        return Prepared(self.stood(both), self.landed(both), around, kept, ahead, gains, recordings)
+        ahead = outlook(
+            encoded.margin,
+            recordings.share,
+            torch.where(recordings.ratio > 0, recordings.ratio, (encoded.keep.sigmoid() * recordings.share).sum(dim=1)),
+            recordings.landed,
+            recordings.landings[..., SEAM_SCORE],
+        )
+        return Prepared(self.stood(both), self.landed(both), around, kept, ahead, recordings)
 
     def forward(self, prepared: Prepared, situation: Situation) -> Tensor:
         """Logits, (N, A)."""
@@ -81,22 +82,29 @@ class DecisionHead(nn.Module):
         scalars = situation.scalars.clamp(-_LARGEST, _LARGEST)
         left = scalars[:, _LEFT] * situation.scalars[:, _RATIO]
         ahead = prepared.kept[g, -1] - prepared.kept[g, p] - left
+        best, keeping, gains = prepared.outlook.at(g, p, left)
+        outlook = torch.stack([best, keeping], dim=1)
         known = torch.cat(
             [
                 scalars,
                 situation.must_keep[:, None].float(),
                 prepared.margins[g, p],
                 _told(ahead)[:, None],
-                prepared.ahead[g, p],
+                torch.asinh(outlook / _SOME_BEATS),
             ],
             dim=1,
         )
         state = functional.gelu(prepared.stood[g, p] + self.state(known))
+        trust = self.trust.exp()
         moves = self.moves(state)
-        landings = self._landings(prepared, situation, state, left)
+        moves = torch.stack([moves[:, KEEP] + trust * keeping.clamp(min=-_LARGEST), moves[:, END]], dim=1)
+        landings = self._landings(prepared, situation, state, left, gains)
+        # what goes back may play again what it counts on
+        forward = torch.where(situation.kind == Kind.CUT, gains, 0.0).clamp(-_LARGEST, 0.0)
+        landings = landings + trust * forward[..., None]
         return torch.cat([moves, landings.flatten(1)], dim=1)
 
-    def _landings(self, prepared: Prepared, situation: Situation, state: Tensor, left: Tensor) -> Tensor:
+    def _landings(self, prepared: Prepared, situation: Situation, state: Tensor, left: Tensor, gains: Tensor) -> Tensor:
         """Logits of each landing with each fade, (N, K, 4)."""
         g, p = situation.recording[:, None], situation.playhead[:, None]
         beat = prepared.recordings.landed[situation.recording, situation.playhead].clamp(min=0)
@@ -111,7 +119,7 @@ class DecisionHead(nn.Module):
                 prepared.margins[g, beat],
                 _told(passed)[..., None],
                 _told(ahead)[..., None],
-                prepared.gains[situation.recording, situation.playhead][..., None],
+                torch.asinh(gains / _SOME_BEATS)[..., None],
             ],
             dim=2,
         )
