@@ -14,8 +14,10 @@ _DB = 6.0  # told as 1
 _MOST = 4.0
 _GROUPS = 3  # whose distances are told
 _SIGNED = 2 + _ONSETS + _BANDS
+_SAME = 2  # beats around a copy that are no other copy
 _BEYOND = (2, 6)  # beats past the ends of a passage where it is told what follows
-COMPARED_COLUMNS = _GROUPS * len(_SPANS) + _SIGNED + 4 * (_GROUPS + _SIGNED) + 4 + 8 * len(_BEYOND)
+_OVER = 2 * _GROUPS + _SIGNED  # columns that are summed up over a passage
+COMPARED_COLUMNS = _GROUPS * len(_SPANS) + _SIGNED + 4 * _OVER + 4 + 8 * len(_BEYOND)
 """What is told of a beat beside one of its copies."""
 
 
@@ -24,9 +26,10 @@ def compare(track: Track, copies: Copies, passages: Passages) -> Array:
 
     Of the beat: distances of timbre, chroma and onsets, at the beat and as means around it, in units of two beats of
     the music drawn at random; then what is signed: level, clearness of the beat, onsets by band, bands of mel, above 0
-    where the beat has more of it than its copy. Of the passage: mean, root mean square, greatest and least of the same;
-    how far it goes on before and after the beat, how long it is and how far apart its sides are; and of each side, for
-    its beginning and its end, whether there is music beyond, and how loud.
+    where the beat has more of it than its copy. Of the passage: mean, root mean square, greatest and least of the same
+    and of how much odder the beat is than its copy, which is above 0 where the beat's other copies are more like the
+    copy than like the beat; how far it goes on before and after the beat, how long it is and how far apart its sides
+    are; and of each side, for its beginning and its end, whether there is music beyond, and how loud.
     """
     sounds, signed = sound_groups(track), _signed(track)
     here, there = np.arange(track.n_beats)[:, None], copies.beat
@@ -36,7 +39,7 @@ def compare(track: Track, copies: Copies, passages: Passages) -> Array:
         around += [distance[REACH - span : REACH + span + 1].mean(axis=0) for span in _SPANS]
     told = [np.stack(around, axis=2), signed[here] - signed[there]]
     if len(passages.first):
-        told += [_over_passages(sounds, signed, passages)[passages.of], _extent(passages, len(here))]
+        told += [_over_passages(sounds, signed, copies, passages)[passages.of], _extent(passages, len(here))]
         told += [_beyond(track, passages)[passages.of]]
     else:
         told.append(np.zeros((*there.shape, COMPARED_COLUMNS - sum(each.shape[2] for each in told))))
@@ -69,13 +72,14 @@ def _pooled(values: Array, count: int) -> Array:
     return np.stack([part.mean(axis=1) for part in np.array_split(values, count, axis=1)], axis=1)
 
 
-def _over_passages(sounds: list[Array], signed: Array, passages: Passages) -> Array:
-    """Mean, root mean square, greatest and least of what differs over each passage, (P, 4 (_GROUPS + _SIGNED))."""
+def _over_passages(sounds: list[Array], signed: Array, copies: Copies, passages: Passages) -> Array:
+    """Mean, root mean square, greatest and least of what differs over each passage, (P, 4 _OVER)."""
     begins = np.cumsum(passages.length) - passages.length
     within = np.arange(passages.length.sum()) - np.repeat(begins, passages.length)
     here, there = (np.repeat(side, passages.length) + within for side in (passages.first, passages.other))
-    apart = [_distances(group, here, there)[:, None] for group in sounds]
-    values = np.clip(np.concatenate([*apart, signed[here] - signed[there]], axis=1), -_MOST, _MOST)
+    apart = np.stack([_distances(group, here, there) for group in sounds], axis=1)
+    odder = np.stack([_odder(group, here, there, copies) for group in sounds], axis=1)
+    values = np.clip(np.concatenate([apart, odder, signed[here] - signed[there]], axis=1), -_MOST, _MOST)
     length = passages.length[:, None]
     return np.concatenate(
         [
@@ -86,6 +90,20 @@ def _over_passages(sounds: list[Array], signed: Array, passages: Passages) -> Ar
         ],
         axis=1,
     )
+
+
+def _odder(sounds: Array, here: IntArray, there: IntArray, copies: Copies) -> Array:
+    """How much further beats `here` are from other copies of both than the beats `there` are, (T,); 0 without others.
+
+    Of two tries that differ, the one that a third try contradicts is the one with the mistake.
+    """
+    both = np.stack([here, there], axis=1)
+    others, likeness = copies.beat[both].reshape(len(both), -1), copies.likeness[both].reshape(len(both), -1)
+    is_other = (np.abs(others[:, :, None] - both[:, None]) > _SAME).all(axis=2)
+    weight = np.where(is_other, np.square(likeness), np.float32(0.0))
+    further = _distances(sounds, here[:, None], others) - _distances(sounds, there[:, None], others)
+    odder: Array = (further * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), np.float32(0.1))
+    return odder
 
 
 def _extent(passages: Passages, n_beats: int) -> Array:

@@ -14,7 +14,7 @@ from rl_editor.policies.copies import Copies, sounds_of
 
 _WINDOW = 6  # beats over which likeness is averaged
 _ALIKE = 0.4  # mean cosine above which a passage goes on
-_GAP = 8  # beats without this copy that a passage may hold
+_GAP = 24  # beats without this copy that a passage may hold: a slip is such a gap, and what it is about
 _FURTHEST = 256  # beats that a passage is followed beyond its copies
 
 
@@ -43,7 +43,7 @@ def find_passages(track: Track, copies: Copies) -> Passages:
     of[beat, slot] = begins.cumsum() - 1
     ends = np.append(begins[1:], True)[: len(beat)]
     first, last, lag = beat[begins], beat[ends], lag[begins]
-    sounds = _unit(sounds_of(track))
+    sounds = _unit(sounds_of(track)) * track.is_music[:, None]
     last = last + _further(sounds, last, lag, 1)
     first = first - _further(sounds, first, lag, -1)
     return Passages(first, first + lag, last - first + 1, of)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.track import Track
 from rl_editor.policies.comparison import COMPARED_COLUMNS, compare
 from rl_editor.policies.copies import find_copies
@@ -89,3 +90,27 @@ def test_a_recording_without_music_is_compared_with_nothing(played_twice: Make) 
     told = compared(track)
     assert told.shape[2] == COMPARED_COLUMNS
     assert (told == 0.0).all()
+
+
+def test_of_three_tries_the_one_that_two_contradict_is_the_odd_one(make_track: Make) -> None:
+    rng = np.random.default_rng(1)
+    names = ("timbre",) * 8 + ("chroma",) * 12 + ("onset",) * 3
+    song, other = rng.normal(size=(2, 40, len(names)))
+    sounds = np.concatenate([song, other[:12], song, other[12:], song])
+    sounds += 0.3 * rng.normal(size=sounds.shape)
+    sounds[70:76] = rng.normal(size=(6, len(names)))
+    track = make_track(rng, len(sounds))
+    music = np.full(len(sounds), Activity.MUSIC, dtype=np.int8)
+    track = replace(track, features=sounds.astype(np.float32), feature_names=names, activity=music)
+    copies = find_copies(track)
+    told = compare(track, copies, find_passages(track, copies))
+    mean_odder = slice(25, 28)
+
+    def against(try_: slice, lag: int) -> np.ndarray:
+        slots = np.abs(copies.beat[try_] - np.arange(try_.start, try_.stop)[:, None] - lag) <= 1
+        assert (slots.sum(axis=1) == 1).all()
+        return told[try_, :, mean_odder][slots]
+
+    assert (against(slice(62, 68), -52) > 0.03).all(), "the odd one against the first"
+    assert (against(slice(10, 16), 52) < -0.03).all(), "the first against the odd one"
+    assert (np.abs(against(slice(10, 16), 120)) < 0.03).all(), "the first against the last"
