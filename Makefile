@@ -23,7 +23,7 @@ demo: $(VENV)/installed
 	@rm -rf $(DEMO)/runs
 	$(BIN)/rl-editor bc-warmup --data.takes.folder $(DEMO)/training_data/prepared --runs $(DEMO)/runs --name demo \
 		--trainer.max_epochs 1000 --trainer.max_time 00:00:01:00 --trainer.check_val_every_n_epoch 1000
-	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/policy/ --editor policy --checkpoint $(DEMO)/runs/demo --overwrite
+	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/policy/ --checkpoint $(DEMO)/runs/demo --overwrite
 	@echo
 	@echo "Listen: the jams are $$(ls $(DEMO)/jams/*_raw.wav), their edits $$(ls $(DEMO)/*.edit.wav)"
 	@echo "        and what a policy made of them that learned for a minute: $$(ls $(DEMO)/policy/*.wav)"

@@ -58,7 +58,7 @@ def edit(
     end_s: float | None = None,
     order: "Order" = "forward",
     loops: bool = False,
-    editor: str = "planner",
+    editor: str = "auto",
     seed: int = 0,
 ) -> "tuple[Array, EDL]":
     """A shorter (or longer) version of a recording, and the edit that made it.
@@ -75,7 +75,8 @@ def edit(
         end_s: second of the recording to end with.
         order: `forward`, or `free`: parts may change places.
         loops: allow repeats even where the length does not demand them.
-        editor: name in the entry-point group `rl_editor.editors`.
+        editor: name in the entry-point group `rl_editor.editors`; `auto` is the shipped policy, or the planner where
+            that can't.
         seed: for editors that draw by chance.
     Returns:
         float32 (channels, samples) and its EDL.

@@ -51,13 +51,12 @@ def parser() -> CommandParser:
     add("--top", type=int, default=1, metavar="N", help="write the N best, at least 20 %% apart")
     add(
         "--editor",
-        default="planner",
+        default="auto",
         metavar="NAME",
-        help="planner (default), policy, sections, window, head, loudest, random",
+        help="auto (default): policy, or planner where that can't; policy, planner, sections, window, head, loudest, "
+        "random",
     )
-    add(
-        "--checkpoint", metavar="RUN", help="run or file whose policy edits (--editor policy; default: the shipped one)"
-    )
+    add("--checkpoint", metavar="RUN", help="run or file whose policy edits (default: the shipped one)")
     add("--best-of", type=int, metavar="K", help="edits that the policy chooses from by their joins (default: 1)")
     add("--edl", metavar="JSON", help="where the EDL goes; default: beside the song")
     add("--plot", metavar="PNG", help="where the picture goes; default: beside the song")
@@ -122,7 +121,8 @@ def _editor(args: "Namespace") -> "Editor":
         options["checkpoint"] = find(args.checkpoint, "policy")
     if args.best_of is not None:
         options["best_of"] = args.best_of
-    return load_editor(args.editor, **options)
+    # who names a checkpoint wants the policy, whatever it can't do
+    return load_editor("policy" if options and args.editor == "auto" else args.editor, **options)
 
 
 def _edit_one(job: Job, request: "EditRequest", editor: "Editor", listening: Listening, args: "Namespace") -> None:
@@ -152,9 +152,18 @@ def _edit_one(job: Job, request: "EditRequest", editor: "Editor", listening: Lis
                     gains_db[k] = _write(recording, track, edl, numbered, args.overwrite, report)
     for rank, edl, gain_db in zip(ranks, edits, gains_db, strict=False):
         _tell(track, edl, job.numbered(rank), gain_db, args)
+    if args.editor == "auto" and (why := _why_not_the_policy(editor)):
+        complain(f"note: {job.source}: the planner made this, not the policy: {why}")
     if len(edits) < request.count:
         note = f"{len(edits)} of {request.count} edits: no other differs by 20 %"
         complain(f"note: {job.source}: {note}")
+
+
+def _why_not_the_policy(editor: "Editor") -> str:
+    """Why the default editor turned to the planner; empty where it did not."""
+    from rl_editor.policies.default_editor import DefaultEditor
+
+    return editor.note if isinstance(editor, DefaultEditor) else ""
 
 
 @contextmanager

@@ -1,0 +1,37 @@
+"""The editor that edits where none is chosen: the shipped policy, and the planner where that can't."""
+
+from rl_editor.analysis.track import Track
+from rl_editor.edits.edl import EDL
+from rl_editor.edits.planner import PlannerEditor
+from rl_editor.edits.request import EditRequest
+from rl_editor.errors import CheckpointError, RequestError
+from rl_editor.policies.policy_editor import PolicyEditor
+
+
+class DefaultEditor:
+    """Lets the shipped policy edit; the planner steps in for it, and `note` then says why."""
+
+    note = ""
+    """Why the planner made the last edits; empty where the policy did."""
+
+    def __init__(self) -> None:
+        self._policy: PolicyEditor | None = None
+        self._lacking = ""
+        try:
+            self._policy = PolicyEditor()
+        except CheckpointError as error:
+            self._lacking = str(error)
+
+    def edit(self, track: Track, request: EditRequest) -> list[EDL]:
+        """Edits that meet the request, best first.
+
+        Raises:
+            RequestError: no edit of this recording meets the request.
+        """
+        self.note = self._lacking
+        if self._policy is not None:
+            try:
+                return self._policy.edit(track, request)
+            except RequestError as refusal:
+                self.note = str(refusal)
+        return PlannerEditor().edit(track, request)
