@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rl_editor.edits.actions import END, FADE_CLASSES, KEEP, Kind
+from rl_editor.edits.actions import FADE_CLASSES, Kind
 from rl_editor.envs.beat_edit.environment import SCALARS
 from rl_editor.policies.outlook import Outlook, outlook
 from rl_editor.policies.recordings import SEAM_SCORE, Recordings
@@ -21,6 +21,8 @@ from rl_editor.policies.track_encoder import Encoded
 _BEFORE, _AFTER = 2, 8  # beats around a place whose margins are told
 _LEFT, _RATIO = SCALARS.index("left"), SCALARS.index("ratio")
 _LARGEST = 8.0  # that a margin or a scalar is told as
+_WORST = 20.0  # beats that an action may lose, beyond which all are alike
+_SAY = 2.0  # nats by which the network may outvote the outlook; it knows its own songs too well
 _SOME_BEATS = 4.0  # about which gains are told as numbers near 1
 _SOFT = 0.02  # share of a recording about which sums are told as numbers near 1
 
@@ -48,7 +50,7 @@ class DecisionHead(nn.Module):
         super().__init__()
         n_margins = _BEFORE + _AFTER
         self.sharpness = nn.Parameter(torch.zeros(()))
-        self.trust = nn.Parameter(torch.zeros(()))
+        self.trust = nn.Parameter(torch.zeros(()))  # in the outlook, as a logarithm
         self.stood = nn.Linear(2 * width, width)
         self.landed = nn.Linear(2 * width, width)
         self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 3, width)
@@ -95,13 +97,12 @@ class DecisionHead(nn.Module):
             dim=1,
         )
         state = functional.gelu(prepared.stood[g, p] + self.state(known))
-        trust = self.trust.exp()
-        moves = self.moves(state)
-        moves = torch.stack([moves[:, KEEP] + trust * keeping.clamp(min=-_LARGEST), moves[:, END]], dim=1)
-        landings = self._landings(prepared, situation, state, left, gains)
         # what goes back may play again what it counts on
-        forward = torch.where(situation.kind == Kind.CUT, gains, 0.0).clamp(-_LARGEST, 0.0)
-        landings = landings + trust * forward[..., None]
+        forward = torch.where(situation.kind == Kind.CUT, gains, 0.0).clamp(-_WORST, 0.0)
+        known_gains = functional.pad(keeping[:, None].clamp(-_WORST, 0.0), (0, 1))
+        trust = self.trust.exp()
+        moves = _bounded(self.moves(state)) + trust * known_gains
+        landings = self._landings(prepared, situation, state, left, gains) + trust * forward[..., None]
         return torch.cat([moves, landings.flatten(1)], dim=1)
 
     def _landings(self, prepared: Prepared, situation: Situation, state: Tensor, left: Tensor, gains: Tensor) -> Tensor:
@@ -125,8 +126,12 @@ class DecisionHead(nn.Module):
         )
         there = self.score(prepared.landed[g, beat] + self.landing(known) + self.towards(state)[:, None])
         fades = self.fades(there).log_softmax(dim=2)
-        logits: Tensor = self.points(there) + fades
+        logits: Tensor = _bounded(self.points(there)) + fades
         return logits
+
+
+def _bounded(logits: Tensor) -> Tensor:
+    return _SAY * torch.tanh(logits / _SAY)
 
 
 def _told(share: Tensor) -> Tensor:

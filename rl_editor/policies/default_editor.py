@@ -4,23 +4,24 @@ from rl_editor.analysis.track import Track
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.planner import PlannerEditor
 from rl_editor.edits.request import EditRequest
-from rl_editor.errors import CheckpointError, RequestError
-from rl_editor.policies.policy_editor import PolicyEditor
+from rl_editor.errors import RequestError
+from rl_editor.policies.policy_editor import PolicyEditor, is_policy_shipped
 
 
 class DefaultEditor:
-    """Lets the shipped policy edit; the planner steps in for it, and `note` then says why."""
+    """Lets the shipped policy edit; the planner steps in for it, and `note` then says why.
+
+    Where no policy is shipped the planner edits, without a word.
+
+    Raises:
+        CheckpointError: the shipped policy can't be used.
+    """
 
     note = ""
     """Why the planner made the last edits; empty where the policy did."""
 
     def __init__(self) -> None:
-        self._policy: PolicyEditor | None = None
-        self._lacking = ""
-        try:
-            self._policy = PolicyEditor()
-        except CheckpointError as error:
-            self._lacking = str(error)
+        self._policy = PolicyEditor() if is_policy_shipped() else None
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
         """Edits that meet the request, best first.
@@ -28,7 +29,7 @@ class DefaultEditor:
         Raises:
             RequestError: no edit of this recording meets the request.
         """
-        self.note = self._lacking
+        self.note = ""
         if self._policy is not None:
             try:
                 return self._policy.edit(track, request)

@@ -82,6 +82,11 @@ class PolicyEditor:
         return [*first, *sorted(drawn, key=lambda each: -each.log_prob)], instances
 
 
+def is_policy_shipped() -> bool:
+    """Whether a policy comes with the program."""
+    return any(file.stem == NAME for file in checkpoints.shipped_checkpoints())
+
+
 def _shipped() -> Path:
     for file in checkpoints.shipped_checkpoints():
         if file.stem == NAME:

@@ -7,7 +7,7 @@ from rl_editor.analysis.track import Track
 from rl_editor.edits.edl import EDL, Maker
 from rl_editor.edits.planner import PlannerEditor
 from rl_editor.edits.request import EditRequest
-from rl_editor.errors import CheckpointError, RequestError
+from rl_editor.errors import RequestError
 from rl_editor.policies import default_editor
 from rl_editor.policies.default_editor import DefaultEditor
 
@@ -21,8 +21,11 @@ class ChoosyPolicy:
         return [EDL(edl.source, edl.segments, Maker("policy")) for edl in PlannerEditor().edit(track, request)]
 
 
-def missing() -> ChoosyPolicy:
-    raise CheckpointError("none is shipped")
+@pytest.fixture
+def choosy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy is shipped, and it is this one."""
+    monkeypatch.setattr(default_editor, "PolicyEditor", ChoosyPolicy)
+    monkeypatch.setattr(default_editor, "is_policy_shipped", lambda: True)
 
 
 @pytest.fixture
@@ -31,15 +34,15 @@ def track(make_track) -> Track:  # type: ignore[no-untyped-def]
     return made
 
 
-def test_the_policy_edits_where_it_can(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(default_editor, "PolicyEditor", ChoosyPolicy)
+@pytest.mark.usefixtures("choosy")
+def test_the_policy_edits_where_it_can(track: Track) -> None:
     editor = DefaultEditor()
     (edl,) = editor.edit(track, EditRequest(keep=0.5))
     assert (edl.maker.editor, editor.note) == ("policy", "")
 
 
-def test_the_planner_steps_in_for_one_request_and_says_why(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(default_editor, "PolicyEditor", ChoosyPolicy)
+@pytest.mark.usefixtures("choosy")
+def test_the_planner_steps_in_for_one_request_and_says_why(track: Track) -> None:
     editor = DefaultEditor()
     end_s = float(track.bounds_s[4])
     (edl,) = editor.edit(track, EditRequest(keep=0.5, bans=((0.0, end_s),)))
@@ -48,14 +51,14 @@ def test_the_planner_steps_in_for_one_request_and_says_why(track: Track, monkeyp
     assert editor.note == ""
 
 
-def test_without_a_checkpoint_the_planner_edits(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(default_editor, "PolicyEditor", missing)
+def test_where_no_policy_is_shipped_the_planner_edits(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(default_editor, "is_policy_shipped", lambda: False)
     editor = DefaultEditor()
     (edl,) = editor.edit(track, EditRequest(keep=0.5))
-    assert (edl.maker.editor, editor.note) == ("planner", "none is shipped")
+    assert (edl.maker.editor, editor.note) == ("planner", "")
 
 
-def test_what_neither_can_do_is_refused(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(default_editor, "PolicyEditor", ChoosyPolicy)
+@pytest.mark.usefixtures("choosy")
+def test_what_neither_can_do_is_refused(track: Track) -> None:
     with pytest.raises(RequestError):
         DefaultEditor().edit(track, EditRequest(keep=0.5, bans=((0.0, track.source.duration_s),)))
