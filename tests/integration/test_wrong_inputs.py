@@ -102,7 +102,7 @@ def unknown_editor(folder: Path) -> list[object]:
         (no_length_at_all, 2, "'0' is no number above 0"),
         (two_lengths, 2, "not allowed with"),
         (no_time, 2, "'four' is no time"),
-        (unknown_editor, 1, "there are head"),
+        (unknown_editor, 1, "there are auto, head"),
     ],
 )
 def test_a_wrong_input_gets_one_line_and_leaves_nothing(

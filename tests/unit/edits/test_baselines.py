@@ -52,5 +52,5 @@ def test_a_baseline_does_not_loop(track: Track, name: str) -> None:
 
 
 def test_an_unknown_editor_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(RequestError, match="there are head, loudest, planner, policy, random, sections, window"):
+    with pytest.raises(RequestError, match="there are auto, head, loudest, planner, policy, random, sections, window"):
         load_editor("best")
