@@ -79,4 +79,9 @@ def _surroundings(sounds: Array) -> Array:
     stacked = np.concatenate(
         [weight * padded[k : k + len(sounds)] for k, weight in enumerate(weights)], axis=1, dtype=np.float32
     )
-    return stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-6)
+    return of_unit_length(stacked)
+
+
+def of_unit_length(rows: Array) -> Array:
+    """Rows of unit length, (B, F); rows of nothing stay so."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

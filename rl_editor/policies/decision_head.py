@@ -16,7 +16,7 @@ from rl_editor.envs.beat_edit.environment import SCALARS
 from rl_editor.policies.outlook import Outlook, outlook
 from rl_editor.policies.recordings import SEAM_SCORE, Recordings
 from rl_editor.policies.situation import Situation
-from rl_editor.policies.track_encoder import Encoded
+from rl_editor.policies.track_encoder import Encoded, natural_ratio
 
 _BEFORE, _AFTER = 2, 8  # beats around a place whose margins are told
 _LEFT, _RATIO = SCALARS.index("left"), SCALARS.index("ratio")
@@ -69,10 +69,11 @@ class DecisionHead(nn.Module):
         around = functional.pad(margin, (_BEFORE, _AFTER), value=-_LARGEST).unfold(1, _BEFORE + _AFTER, 1)
         worth = recordings.share * torch.sigmoid(encoded.margin * self.sharpness.exp())
         kept = functional.pad(worth.cumsum(dim=1), (1, 0))
+        natural = natural_ratio(encoded.keep, recordings.share)
         ahead = outlook(
             encoded.margin,
             recordings.share,
-            torch.where(recordings.ratio > 0, recordings.ratio, (encoded.keep.sigmoid() * recordings.share).sum(dim=1)),
+            torch.where(recordings.ratio > 0, recordings.ratio, natural),
             recordings.landed,
             recordings.landings[..., SEAM_SCORE],
         )
@@ -85,14 +86,14 @@ class DecisionHead(nn.Module):
         left = scalars[:, _LEFT] * situation.scalars[:, _RATIO]
         ahead = prepared.kept[g, -1] - prepared.kept[g, p] - left
         best, keeping, gains = prepared.outlook.at(g, p, left)
-        outlook = torch.stack([best, keeping], dim=1)
+        going_on = torch.stack([best, keeping], dim=1)
         known = torch.cat(
             [
                 scalars,
                 situation.must_keep[:, None].float(),
                 prepared.margins[g, p],
                 _told(ahead)[:, None],
-                torch.asinh(outlook / _SOME_BEATS),
+                torch.asinh(going_on / _SOME_BEATS),
             ],
             dim=1,
         )
@@ -131,6 +132,7 @@ class DecisionHead(nn.Module):
 
 
 def _bounded(logits: Tensor) -> Tensor:
+    """Logits within +-_SAY, the small ones as they are."""
     return _SAY * torch.tanh(logits / _SAY)
 
 

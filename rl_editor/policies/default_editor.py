@@ -5,7 +5,7 @@ from rl_editor.edits.edl import EDL
 from rl_editor.edits.planner import PlannerEditor
 from rl_editor.edits.request import EditRequest
 from rl_editor.errors import RequestError
-from rl_editor.policies.policy_editor import PolicyEditor, is_policy_shipped
+from rl_editor.policies.policy_editor import PolicyEditor, shipped_policy
 
 
 class DefaultEditor:
@@ -21,7 +21,8 @@ class DefaultEditor:
     """Why the planner made the last edits; empty where the policy did."""
 
     def __init__(self) -> None:
-        self._policy = PolicyEditor() if is_policy_shipped() else None
+        file = shipped_policy()
+        self._policy = None if file is None else PolicyEditor(file)
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
         """Edits that meet the request, best first.

@@ -82,6 +82,7 @@ def outlook(margin: Tensor, share: Tensor, ratio: Tensor, landed: Tensor, score:
 def _values(
     worth: Array, steps: IntArray, landed: IntArray, price: Array, n_steps: int, lacking: float
 ) -> Array:  # pragma: no cover - compiled
+    """`Outlook.values` of one recording, (B+1, n_steps + 1); `lacking` beats are lost for each step not played."""
     n_beats = len(worth)
     values = np.zeros((n_beats + 1, n_steps + 1), dtype=np.float32)
     for left in range(n_steps + 1):

@@ -18,6 +18,7 @@ from rl_editor.errors import CheckpointError
 from rl_editor.policies.playing import PlayedEdit, play, recordings_of
 from rl_editor.policies.policy_file import NAME, load_policy
 from rl_editor.policies.recordings import Heard, batched, hear
+from rl_editor.policies.track_encoder import natural_ratio
 
 _DRAWS = 8  # drawn edits for each one that is asked for, where several are
 
@@ -35,8 +36,12 @@ class PolicyEditor:
             CheckpointError: it can't be used, or none is shipped.
         """
         self.best_of = best_of
-        self.file = _shipped() if checkpoint is None else checkpoint
-        self.policy, self.content_hash = load_policy(self.file)
+        file = checkpoint or shipped_policy()
+        if file is None:
+            raise CheckpointError(
+                "editor policy: no checkpoint is shipped yet; train one (bc-warmup), --checkpoint names it"
+            )
+        self.policy, self.content_hash = load_policy(file)
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
         """Edits that meet the request, best first, each at least 20 % different from those before it.
@@ -61,9 +66,9 @@ class PolicyEditor:
     @torch.inference_mode()
     def natural_ratio(self, heard: Heard) -> float:
         """The share of a recording that is worth keeping where no length is asked for."""
-        encoded, _ = self.policy.encode(batched([heard], [0.0]))
-        ratio = float((encoded.keep[0].sigmoid() * torch.as_tensor(heard.share)).sum())
-        return min(max(ratio, 0.03), 1.0)
+        recordings = batched([heard], [0.0])
+        encoded, _ = self.policy.encode(recordings)
+        return min(max(float(natural_ratio(encoded.keep, recordings.share)), 0.03), 1.0)
 
     @torch.inference_mode()
     def _played(self, track: Track, heard: Heard, request: EditRequest) -> tuple[list[PlayedEdit], Instances]:
@@ -82,13 +87,6 @@ class PolicyEditor:
         return [*first, *sorted(drawn, key=lambda each: -each.log_prob)], instances
 
 
-def is_policy_shipped() -> bool:
-    """Whether a policy comes with the program."""
-    return any(file.stem == NAME for file in checkpoints.shipped_checkpoints())
-
-
-def _shipped() -> Path:
-    for file in checkpoints.shipped_checkpoints():
-        if file.stem == NAME:
-            return file
-    raise CheckpointError("editor policy: no checkpoint is shipped yet; train one (bc-warmup), --checkpoint names it")
+def shipped_policy() -> Path | None:
+    """The policy that comes with the program; None where none does."""
+    return next((file for file in checkpoints.shipped_checkpoints() if file.stem == NAME), None)

@@ -29,19 +29,25 @@ def successions(places: LandingTable, copies: Copies) -> Array:
     heads = np.arange(n_beats + 1)
     landed = np.maximum(places.beat, 0)
     told = np.zeros((3, *landed.shape), dtype=np.float32)
+    starts = [_starts(landed, after, copies) for after in _SHIFTS]
+    for others, likeness in starts:
+        told[1] = np.maximum(told[1], (_meet(others, heads[:, None, None]) * likeness).max(axis=2))
     for before in _SHIFTS:
         just = np.maximum(heads - 1 - before, 0)
         following = copies.beat[just] + 1 + before
         surely = np.where(heads[:, None] > before, copies.likeness[just], 0.0)
         told[0] = np.maximum(told[0], (_meet(following[:, None], landed[..., None]) * surely[:, None]).max(axis=2))
-        for after in _SHIFTS:
-            next_ = np.minimum(landed + after, n_beats - 1)
-            others, likeness = copies.beat[next_] - after, copies.likeness[next_]
-            told[1] = np.maximum(told[1], (_meet(others, heads[:, None, None]) * likeness).max(axis=2))
+        for others, likeness in starts:
             for slot in range(following.shape[1]):
                 met = (_meet(following[:, None, slot, None], others) * likeness).max(axis=2)
                 told[2] = np.maximum(told[2], met * surely[:, None, slot])
     return np.where(places.valid[..., None], np.stack(list(told), axis=2), 0.0).astype(np.float32)
+
+
+def _starts(landed: IntArray, after: int, copies: Copies) -> tuple[IntArray, Array]:
+    """Where other tries at what is landed on begin, by the copies `after` beats on, and how alike, (B+1, K, C) each."""
+    beat = np.minimum(landed + after, len(copies.beat) - 1)
+    return copies.beat[beat] - after, copies.likeness[beat]
 
 
 def _meet(one: IntArray, other: IntArray) -> Array:

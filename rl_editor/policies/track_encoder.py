@@ -89,6 +89,16 @@ def threshold(worth: Tensor, share: Tensor, ratio: Tensor) -> Tensor:
     return ranked.gather(1, nth[:, None])[:, 0]
 
 
+def natural_ratio(keep: Tensor, share: Tensor) -> Tensor:
+    """The share of each recording that is worth keeping where no length is asked for, (G,).
+
+    Args:
+        keep: logits of being kept, (G, B).
+        share: length of each beat as a share of the recording, (G, B); 0 where there is no beat.
+    """
+    return (keep.sigmoid() * share).sum(dim=1)
+
+
 class _Block(nn.Module):
     def __init__(self, config: EncoderConfig, dilation: int) -> None:
         super().__init__()

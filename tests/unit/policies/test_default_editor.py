@@ -1,5 +1,7 @@
 """The default editor: the policy where it can, the planner where it can't, and why."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -24,8 +26,8 @@ class ChoosyPolicy:
 @pytest.fixture
 def choosy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy is shipped, and it is this one."""
-    monkeypatch.setattr(default_editor, "PolicyEditor", ChoosyPolicy)
-    monkeypatch.setattr(default_editor, "is_policy_shipped", lambda: True)
+    monkeypatch.setattr(default_editor, "PolicyEditor", lambda file: ChoosyPolicy())
+    monkeypatch.setattr(default_editor, "shipped_policy", lambda: Path("policy.safetensors"))
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_the_planner_steps_in_for_one_request_and_says_why(track: Track) -> None
 
 
 def test_where_no_policy_is_shipped_the_planner_edits(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(default_editor, "is_policy_shipped", lambda: False)
+    monkeypatch.setattr(default_editor, "shipped_policy", lambda: None)
     editor = DefaultEditor()
     (edl,) = editor.edit(track, EditRequest(keep=0.5))
     assert (edl.maker.editor, editor.note) == ("planner", "")
