@@ -3,6 +3,7 @@
 0: done. 1: a file, a recording or a request that can't be met. 2: the command line is wrong. 130: interrupted.
 """
 
+import _thread
 import importlib
 import io
 import os
@@ -36,6 +37,8 @@ COMMANDS = {
     "info": "versions, devices, ffmpeg, shipped recipes and checkpoints",
 }
 
+_RETRY_S = 0.05  # seconds until an interruption that was swallowed is raised again
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and leave with its exit status."""
@@ -66,20 +69,34 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _interruptions() -> Iterator[list[int]]:
-    """The signals of interruption that came; each also raises KeyboardInterrupt."""
+    """The signals of interruption that came; each also raises KeyboardInterrupt, again where none could be raised."""
     came: list[int] = []
+    again: list[threading.Timer] = []
 
     def note(number: int, _: object) -> None:
         came.append(number)
         raise KeyboardInterrupt
 
+    def retry(swallowed: "sys.UnraisableHookArgs") -> None:
+        # compiled code that was calling back, or a finaliser, can't pass it on, and would tell of it with a traceback
+        if swallowed.exc_type is not KeyboardInterrupt:
+            tell(swallowed)
+            return
+        again.append(threading.Timer(_RETRY_S, _thread.interrupt_main))
+        again[-1].daemon = True
+        again[-1].start()
+
     if threading.current_thread() is not threading.main_thread():
         yield came
         return
-    before = signal.signal(signal.SIGINT, note)
+    before, tell = signal.signal(signal.SIGINT, note), sys.unraisablehook
+    sys.unraisablehook = retry
     try:
         yield came
     finally:
+        sys.unraisablehook = tell
+        for timer in again:
+            timer.cancel()
         signal.signal(signal.SIGINT, before)
 
 

@@ -33,3 +33,30 @@ def test_an_interrupted_edit_leaves_no_half_file(jam: Path, delay_s: float) -> N
         assert len(names) == 4
     if "jam.edit.wav" in names:
         assert read_audio(jam.parent / "jam.edit.wav").audio.size
+
+
+_SWALLOWED = """
+import ctypes, os, signal, sys, time, types
+from rl_editor.cli import main
+
+def interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    return 0
+
+def run(_):
+    ctypes.CFUNCTYPE(ctypes.c_int)(interrupted)()
+    for _ in range(600):
+        time.sleep(0.1)
+    return 0
+
+parser = lambda: types.SimpleNamespace(parse_args=lambda rest: None)
+sys.modules["rl_editor.cli.wait"] = types.SimpleNamespace(parser=parser, run=run)
+main.COMMANDS["wait"] = "compiled code that calls back"
+main.main(["wait"])
+"""
+
+
+def test_an_interruption_that_compiled_code_swallows_is_raised_again() -> None:
+    done = subprocess.run([sys.executable, "-c", _SWALLOWED], check=False, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.strip() == "rl-editor: interrupted; nothing half-written was left"
