@@ -8,7 +8,8 @@ go back; going ahead, by KEEP or a landing, may come to beats that were played b
 
 In samples: with L still to play, window w (the slack, or half of the longest step, which no way of playing can then
 jump over) and A(p) the most that can be played from playhead p by KEEP and landings ahead, an edit can be finished if
-L >= -w and A(p) >= L - w. Where repeats are allowed, one *reserve loop* may be played again and again before. With
+L >= -w and A(p) >= L - w. Where repeats are allowed, one *reserve loop* may be played again and again before; where
+parts may change places it may be taken once to a beat that was not played yet. With
 locks or a fixed end the playing times that finish have gaps: then a table over playheads and times tells them
 (`timed.py`).
 """
@@ -298,13 +299,14 @@ def allowed(rules: Rules, state: State, left: Tensor, back: GoingBack) -> Tensor
 def _reserve(state: State, back: GoingBack) -> tuple[Tensor, Tensor]:
     """Samples that the reserve loop can still play, (N,) int32: once its beat lies behind, and while it lies ahead.
 
-    `_NEVER` where the loop can't be come to.
+    `_NEVER` where the loop can't be come to: its beat was passed over, and parts may not change places.
     """
     there = back.loop_beat.clamp(max=state.plays.shape[1] - 1)
     plays = state.plays.gather(1, there[:, None])[:, 0]
-    times = back.most_plays - plays
-    both = (torch.stack([times, times - 1]).clamp(min=0) * back.loop_samples).clamp(max=_MOST // 2).to(torch.int32)
-    return torch.where(plays > 0, both[0], _NEVER), both[1]
+    behind = torch.where(plays > 0, back.most_plays - plays, back.most_plays.clamp(min=1))
+    times = torch.stack([behind, back.most_plays - plays - 1]).clamp(min=0)
+    both = (times * back.loop_samples).clamp(max=_MOST // 2).to(torch.int32)
+    return torch.where((plays > 0) | back.free, both[0], _NEVER), both[1]
 
 
 def _by_kind(state: State, beat: Tensor, back: GoingBack) -> Tensor:

@@ -249,5 +249,19 @@ def test_an_edit_asked_to_repeat_nothing_repeats_nothing(make_track: MakeTrack) 
         assert state is None or int(state.plays.max()) <= 1
 
 
+@pytest.mark.parametrize("free", [False, True])
+def test_a_late_part_may_come_first_where_parts_may_change_places(make_track: MakeTrack, free: bool) -> None:
+    track = few_landings(make_track, np.random.default_rng(1), 30)
+    beat, half = np.full_like(track.landings.beat, -1), np.zeros_like(track.landings.half)
+    beat[0, 0], beat[28, 0] = 20, 2  # begin at 20; from 28 back to 2
+    track = replace(track, landings=replace(track.landings, beat=beat, half=half))
+    rules = make_rules([Assignment(track, _nothing(30), slack=0, free=free)])
+    eight_and_ten = int(track.bounds[28] - track.bounds[20] + track.bounds[12] - track.bounds[2])
+    mask = allowed(
+        rules, begin(rules.tables, torch.tensor([0])), torch.tensor([eight_and_ten]), going_back(rules, 0, False, 1)
+    )
+    assert bool(mask[0, 2:].any()) == free
+
+
 def _nothing(n_beats: int) -> Wishes:
     return Wishes(np.zeros(n_beats, dtype=bool), np.zeros(n_beats, dtype=bool))
