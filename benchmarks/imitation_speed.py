@@ -113,7 +113,7 @@ def peak_gib(file: Path, prepared: Path, n_beats: int, *, training: bool) -> tup
 def _encoded(file: Path, folder: Path, n_beats: int, training: bool) -> tuple[float, float]:
     torch.set_num_threads(max(_THREADS))
     policy = load_policy(file).policy
-    recordings = batched([_longer(hear(read_prepared(folder)[0].track), n_beats)], [0.1])
+    recordings = batched([_longer(hear(read_prepared(folder)[0].track), n_beats)], [0.1], [True])
     before = _most_gib()
     if training:
         encoded, prepared = policy.train().encode(recordings)

@@ -82,6 +82,11 @@ def _surroundings(sounds: Array) -> Array:
     return of_unit_length(stacked)
 
 
+def music_of(track: Track) -> Array:
+    """What beats are found by, of unit length, (B, F); 0 where there is no music."""
+    return np.where(track.is_music[:, None], of_unit_length(sounds_of(track)), np.float32(0.0))
+
+
 def of_unit_length(rows: Array) -> Array:
     """Rows of unit length, (B, F); rows of nothing stay so."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

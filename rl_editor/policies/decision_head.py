@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from rl_editor.edits.actions import FADE_CLASSES, Kind
 from rl_editor.envs.beat_edit.environment import SCALARS
+from rl_editor.policies.order import song_order
 from rl_editor.policies.outlook import Outlook, outlook
 from rl_editor.policies.recordings import SEAM_SCORE, Recordings
 from rl_editor.policies.situation import Situation
@@ -22,6 +23,7 @@ _BEFORE, _AFTER = 2, 8  # beats around a place whose margins are told
 _LEFT, _RATIO = SCALARS.index("left"), SCALARS.index("ratio")
 _LARGEST = 8.0  # that a margin or a scalar is told as
 _WORST = 20.0  # beats that an action may lose, beyond which all are alike
+_TRUST = 4.0  # nats that each beat counts by which an action is worse than the best, as the outlook tells it
 _SAY = 2.0  # nats by which the network may outvote the outlook; it knows its own songs too well
 _SOME_BEATS = 4.0  # about which gains are told as numbers near 1
 _SOFT = 0.02  # share of a recording about which sums are told as numbers near 1
@@ -50,13 +52,12 @@ class DecisionHead(nn.Module):
         super().__init__()
         n_margins = _BEFORE + _AFTER
         self.sharpness = nn.Parameter(torch.zeros(()))
-        self.trust = nn.Parameter(torch.zeros(()))  # in the outlook, as a logarithm
         self.stood = nn.Linear(2 * width, width)
         self.landed = nn.Linear(2 * width, width)
         self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 3, width)
         self.moves = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 2))
         self.towards = nn.Linear(width, width)
-        self.landing = nn.Linear(n_landing_columns + len(Kind) + 1 + n_margins + 3, width)
+        self.landing = nn.Linear(n_landing_columns + len(Kind) + 2 + n_margins + 3, width)
         self.score = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.points = nn.Linear(width, 1)
         self.fades = nn.Linear(width, FADE_CLASSES)
@@ -69,15 +70,7 @@ class DecisionHead(nn.Module):
         around = functional.pad(margin, (_BEFORE, _AFTER), value=-_LARGEST).unfold(1, _BEFORE + _AFTER, 1)
         worth = recordings.share * torch.sigmoid(encoded.margin * self.sharpness.exp())
         kept = functional.pad(worth.cumsum(dim=1), (1, 0))
-        natural = natural_ratio(encoded.keep, recordings.share)
-        ahead = outlook(
-            encoded.margin,
-            recordings.share,
-            torch.where(recordings.ratio > 0, recordings.ratio, natural),
-            recordings.landed,
-            recordings.landings[..., SEAM_SCORE],
-        )
-        return Prepared(self.stood(both), self.landed(both), around, kept, ahead, recordings)
+        return Prepared(self.stood(both), self.landed(both), around, kept, _outlook_of(recordings, encoded), recordings)
 
     def forward(self, prepared: Prepared, situation: Situation) -> Tensor:
         """Logits, (N, A)."""
@@ -98,15 +91,23 @@ class DecisionHead(nn.Module):
             dim=1,
         )
         state = functional.gelu(prepared.stood[g, p] + self.state(known))
-        # what goes back may play again what it counts on
-        forward = torch.where(situation.kind == Kind.CUT, gains, 0.0).clamp(-_WORST, 0.0)
+        # what goes back in the song may play again what it counts on
+        is_ahead = prepared.outlook.is_ahead(g, p) & (situation.kind != Kind.LOOP)
+        forward = torch.where(is_ahead, gains, 0.0).clamp(-_WORST, 0.0)
         known_gains = functional.pad(keeping[:, None].clamp(-_WORST, 0.0), (0, 1))
-        trust = self.trust.exp()
-        moves = _bounded(self.moves(state)) + trust * known_gains
-        landings = self._landings(prepared, situation, state, left, gains) + trust * forward[..., None]
+        moves = _bounded(self.moves(state)) + _TRUST * known_gains
+        landings = self._landings(prepared, situation, state, left, gains, is_ahead) + _TRUST * forward[..., None]
         return torch.cat([moves, landings.flatten(1)], dim=1)
 
-    def _landings(self, prepared: Prepared, situation: Situation, state: Tensor, left: Tensor, gains: Tensor) -> Tensor:
+    def _landings(
+        self,
+        prepared: Prepared,
+        situation: Situation,
+        state: Tensor,
+        left: Tensor,
+        gains: Tensor,
+        is_ahead: Tensor,
+    ) -> Tensor:
         """Logits of each landing with each fade, (N, K, 4)."""
         g, p = situation.recording[:, None], situation.playhead[:, None]
         beat = prepared.recordings.landed[situation.recording, situation.playhead].clamp(min=0)
@@ -118,6 +119,7 @@ class DecisionHead(nn.Module):
                 prepared.recordings.landings[situation.recording, situation.playhead],
                 kinds.float(),
                 situation.plays[..., None],
+                is_ahead[..., None].float(),
                 prepared.margins[g, beat],
                 _told(passed)[..., None],
                 _told(ahead)[..., None],
@@ -129,6 +131,18 @@ class DecisionHead(nn.Module):
         fades = self.fades(there).log_softmax(dim=2)
         logits: Tensor = _bounded(self.points(there)) + fades
         return logits
+
+
+def _outlook_of(recordings: Recordings, encoded: Encoded) -> Outlook:
+    """The outlook of G recordings, in the order of the song where parts may change places."""
+    ratio = torch.where(recordings.ratio > 0, recordings.ratio, natural_ratio(encoded.keep, recordings.share))
+    known = (encoded.margin, recordings.share, ratio, recordings.landed, recordings.landings[..., SEAM_SCORE])
+    as_recorded = outlook(*known)
+    place = as_recorded.place.clone()
+    for number in recordings.free.nonzero()[:, 0].tolist():
+        found = song_order(as_recorded.played(number), recordings.sounds[number].cpu().numpy())
+        place[number] = torch.as_tensor(found)
+    return as_recorded if bool((place == as_recorded.place).all()) else outlook(*known, place)
 
 
 def _bounded(logits: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, BoolArray, IntArray
-from rl_editor.policies.copies import Copies, of_unit_length, sounds_of
+from rl_editor.policies.copies import Copies, music_of
 
 _WINDOW = 6  # beats over which likeness is averaged
 _ALIKE = 0.4  # mean cosine above which a passage goes on
@@ -43,7 +43,7 @@ def find_passages(track: Track, copies: Copies) -> Passages:
     of[beat, slot] = begins.cumsum() - 1
     ends = np.append(begins[1:], True)[: len(beat)]
     first, last, lag = beat[begins], beat[ends], lag[begins]
-    sounds = of_unit_length(sounds_of(track)) * track.is_music[:, None]
+    sounds = music_of(track)
     last = last + _further(sounds, last, lag, 1)
     first = first - _further(sounds, first, lag, -1)
     return Passages(first, first + lag, last - first + 1, of)

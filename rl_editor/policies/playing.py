@@ -41,7 +41,7 @@ def recordings_of(instances: Instances, heard: Sequence[Heard]) -> Recordings:
     tracks = instances.track[instances.row].tolist()
     targets = instances.target.tolist()
     ratios = [target / instances.tracks[q].source.n_samples for q, target in zip(tracks, targets, strict=True)]
-    return batched([heard[q] for q in tracks], ratios)
+    return batched([heard[q] for q in tracks], ratios, [request.order == "free" for request in instances.requests])
 
 
 def situation_of(env: BeatEditEnv, observation: BeatObservation, mask: Tensor) -> Situation:

@@ -66,7 +66,7 @@ class PolicyEditor:
     @torch.inference_mode()
     def natural_ratio(self, heard: Heard) -> float:
         """The share of a recording that is worth keeping where no length is asked for."""
-        recordings = batched([heard], [0.0])
+        recordings = batched([heard], [0.0], [False])
         encoded, _ = self.policy.encode(recordings)
         return min(max(float(natural_ratio(encoded.keep, recordings.share)), 0.03), 1.0)
 

@@ -14,7 +14,7 @@ from rl_editor.arrays import Array, IntArray
 from rl_editor.edits.stacking import stacked
 from rl_editor.envs.beat_edit.features import described_beats, described_landings
 from rl_editor.policies.comparison import compare
-from rl_editor.policies.copies import find_copies
+from rl_editor.policies.copies import find_copies, music_of
 from rl_editor.policies.passages import find_passages
 from rl_editor.policies.succession import SUCCESSION_COLUMNS, successions
 
@@ -44,6 +44,8 @@ class Heard(NamedTuple):
     """Beat of each landing, (B+1, K); -1 where there is none."""
     landings: Array
     """What is known of them, (B+1, K, L)."""
+    sounds: Array
+    """What beats are found by, of unit length, (B, F); 0 where there is no music."""
 
 
 class Recordings(NamedTuple):
@@ -63,8 +65,12 @@ class Recordings(NamedTuple):
     """(G, B+1, K) int64."""
     landings: Tensor
     """(G, B+1, K, L) float32."""
+    sounds: Tensor
+    """(G, B, F) float32."""
     ratio: Tensor
     """Length asked for over the recording's, (G,) float32; 0 where none is."""
+    free: Tensor
+    """Whether parts may change places, (G,) bool."""
 
     @property
     def present(self) -> Tensor:
@@ -88,6 +94,7 @@ def hear(track: Track) -> Heard:
         share=(np.diff(track.bounds) / track.bounds[-1]).astype(np.float32),
         landed=track.landings.beat.astype(np.int64),
         landings=np.concatenate([described_landings(track), successions(track.landings, copies)], axis=2),
+        sounds=music_of(track),
     )
 
 
@@ -96,8 +103,14 @@ def _is_told(name: str) -> bool:
     return "." not in name or name.startswith(_TOLD)
 
 
-def batched(heard: Sequence[Heard], ratios: Sequence[float]) -> Recordings:
-    """Several recordings as one batch, each with the share of it that is asked for."""
+def batched(heard: Sequence[Heard], ratios: Sequence[float], free: Sequence[bool]) -> Recordings:
+    """Several recordings as one batch.
+
+    Args:
+        heard: G recordings.
+        ratios: the share of each that is asked for; 0 where no length is.
+        free: whether parts of it may change places.
+    """
     n_beats = max(len(each.beats) for each in heard)
     return Recordings(
         beats=stacked((each.beats for each in heard), n_beats),
@@ -107,5 +120,7 @@ def batched(heard: Sequence[Heard], ratios: Sequence[float]) -> Recordings:
         share=stacked((each.share for each in heard), n_beats),
         landed=stacked((each.landed for each in heard), n_beats + 1, fill=-1),
         landings=stacked((each.landings for each in heard), n_beats + 1),
+        sounds=stacked((each.sounds for each in heard), n_beats),
         ratio=torch.tensor(ratios, dtype=torch.float32),
+        free=torch.tensor(free, dtype=torch.bool),
     )

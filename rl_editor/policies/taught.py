@@ -96,7 +96,7 @@ def demonstrated(takes: Sequence[LearntTake]) -> Batch:
 
 
 def _put_together(takes: Sequence[LearntTake], rows: Sequence[IntArray]) -> Batch:
-    recordings = batched([take.heard for take in takes], [take.ratio for take in takes])
+    recordings = batched([take.heard for take in takes], [take.ratio for take in takes], [True] * len(takes))
     kept = torch.zeros(recordings.share.shape)
     for row, take in zip(kept, takes, strict=True):
         row[: len(take.kept)] = torch.as_tensor(take.kept)

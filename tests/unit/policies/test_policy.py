@@ -29,7 +29,7 @@ def test_padding_beside_a_longer_recording_changes_nothing(policy: Policy, take:
     longer = hear(make_track(np.random.default_rng(9), 131))
     shown = demonstrated([take])
     alone = policy.log_probs(policy.encode(shown.recordings)[1], shown.situation)
-    both = batched([longer, take.heard], [0.3, take.ratio])
+    both = batched([longer, take.heard], [0.3, take.ratio], [True, True])
     moved = shown.situation._replace(recording=torch.ones_like(shown.situation.recording))
     beside = policy.log_probs(policy.encode(both)[1], moved)
     torch.testing.assert_close(alone, beside, atol=1e-4, rtol=1e-4)
