@@ -47,10 +47,13 @@ def load_task(name: str, *, trusted: bool) -> Task:
 
     Args:
         name: name in `rl_editor.tasks`, or `package.module:NAME`.
-        trusted: import paths may also lead outside the installed packages, first of all to the working directory.
+        trusted: import paths, those of its settings too, may also lead outside the installed packages, first of all to
+            the working directory.
     Raises:
         RecipeError: there is no such task, or it stands outside the installed packages and is not trusted.
     """
+    if trusted and (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     task = _imported(name, trusted=trusted) if is_import_path(name) else _registered(name)
     if not isinstance(task, Task):
         raise RecipeError(f"task: {name} is a {type(task).__name__}, not a rl_editor.modules.tasks.Task")
@@ -69,8 +72,6 @@ def _imported(name: str, *, trusted: bool) -> object:
     module, attribute = _split(name)
     if not trusted and not is_installed(module):
         raise RecipeError(f"task: {name} is in no installed package; --trust-recipe runs code from elsewhere")
-    if trusted and (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
