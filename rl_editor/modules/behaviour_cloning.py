@@ -39,7 +39,7 @@ class CloningConfig:
     """How fast weights shrink that nothing holds (AdamW)."""
     smoothing: float = 0.02
     """Share of a decision's weight that goes to all legal actions alike."""
-    keep_weight: float = 1.0
+    keep_weight: float = 3.0
     """Weight of telling which beats are kept, beside the decisions."""
     noise: float = 0.4
     """Standard deviation of what is added to each normalised column of the recordings."""

@@ -24,6 +24,7 @@ _LEFT, _RATIO = SCALARS.index("left"), SCALARS.index("ratio")
 _LARGEST = 8.0  # that a margin or a scalar is told as
 _WORST = 20.0  # beats that an action may lose, beyond which all are alike
 _TRUST = 4.0  # nats that each beat counts by which an action is worse than the best, as the outlook tells it
+_TRUST_LEARNING = 0.4  # the same of recordings that are known by heart, where the outlook would leave nothing to learn
 _SAY = 2.0  # nats by which the network may outvote the outlook; it knows its own songs too well
 _SOME_BEATS = 4.0  # about which gains are told as numbers near 1
 _SOFT = 0.02  # share of a recording about which sums are told as numbers near 1
@@ -94,9 +95,10 @@ class DecisionHead(nn.Module):
         # what goes back in the song may play again what it counts on
         is_ahead = prepared.outlook.is_ahead(g, p) & (situation.kind != Kind.LOOP)
         forward = torch.where(is_ahead, gains, 0.0).clamp(-_WORST, 0.0)
+        trust = _TRUST_LEARNING if self.training else _TRUST
         known_gains = functional.pad(keeping[:, None].clamp(-_WORST, 0.0), (0, 1))
-        moves = _bounded(self.moves(state)) + _TRUST * known_gains
-        landings = self._landings(prepared, situation, state, left, gains, is_ahead) + _TRUST * forward[..., None]
+        moves = _bounded(self.moves(state)) + trust * known_gains
+        landings = self._landings(prepared, situation, state, left, gains, is_ahead) + trust * forward[..., None]
         return torch.cat([moves, landings.flatten(1)], dim=1)
 
     def _landings(
