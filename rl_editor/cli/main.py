@@ -19,6 +19,8 @@ from rl_editor.errors import EditorError
 COMMANDS = {
     "edit": "turn recordings into songs",
     "analyse": "listen to recordings and keep what was heard",
+    "candidates": "several edits of each recording, to be compared",
+    "comparisons": "check and merge what listeners said of edits",
     "render": "play an EDL: hand-changed, or on other recordings of the same length",
     "recover": "find from sound alone where a finished edit comes from",
     "evaluate": "judge a finished edit from its sound",
@@ -28,6 +30,7 @@ COMMANDS = {
     "data": "check training pairs before anything is computed",
     "sample-data": "make songs and raw jams to try things on, with their exact truth",
     "bc-warmup": "train a policy to imitate true edits",
+    "reward-model": "train a reward model from planted faults and people's answers",
     "fit": "train what a recipe describes",
     "validate": "judge a trained checkpoint on validation data",
     "test": "judge a trained checkpoint on test data",

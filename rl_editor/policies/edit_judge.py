@@ -1,0 +1,49 @@
+"""A reward model as the environment asks it: what finished edits of a set of instances are worth."""
+
+from collections import defaultdict
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from rl_editor.edits.edl import EDL
+from rl_editor.envs.beat_edit.environment import Finished
+from rl_editor.envs.beat_edit.instances import Instances
+from rl_editor.envs.beat_edit.played import edit_of
+from rl_editor.policies.described_edits import put_together
+from rl_editor.policies.edit_description import Ground, describe_edit
+from rl_editor.policies.edit_scorer import EditScorer
+
+
+class EditJudge:
+    """Scores finished edits; what it has heard of a recording it keeps.
+
+    Args:
+        scorer: in eval mode; nothing in it changes.
+        instances: those that the edits are of.
+    """
+
+    def __init__(self, scorer: EditScorer, instances: Instances) -> None:
+        self._scorer, self._instances = scorer, instances
+        self._recording = instances.track[instances.row].tolist()
+        self._ground = cache(lambda recording: Ground(instances.tracks[recording]))
+
+    @torch.inference_mode()
+    def __call__(self, edits: Finished) -> Tensor:
+        """What they are worth, (n,) float32."""
+        of_recording: dict[int, list[int]] = defaultdict(list)
+        for number, which in enumerate(edits.instance.tolist()):
+            of_recording[self._recording[which]].append(number)
+        worth = torch.empty(len(edits.instance))
+        device = self._scorer.centre.device
+        # one recording at a time: padding edits to those of a longer one costs more than it saves
+        for recording, numbers in of_recording.items():
+            ground = self._ground(recording)
+            described = [describe_edit(self._edit(edits, number), ground) for number in numbers]
+            recordings, batch = put_together([ground.heard], [described])
+            worth[numbers] = self._scorer(recordings.to(device), batch.to(device)).cpu()
+        return worth.to(edits.instance.device)
+
+    def _edit(self, edits: Finished, number: int) -> EDL:
+        actions = edits.actions[number]
+        return edit_of(self._instances, int(edits.instance[number]), actions[actions >= 0].cpu().numpy())
