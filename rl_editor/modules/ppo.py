@@ -120,7 +120,9 @@ class PPOModule(LightningModule):
         assert player is not None
         rollout, ended = player.collect(self.actor_critic, config.n_steps)
         reference = log_probs_of(self._reference[0], rollout) if self._reference else None
-        decisions, foreseen = decisions_of(rollout, self.value_scale, config, reference, self._average)
+        decisions, foreseen = decisions_of(
+            self.actor_critic, rollout, self.value_scale, config, reference, self._average
+        )
         done = update(
             self.actor_critic,
             decisions,

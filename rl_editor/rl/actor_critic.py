@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,10 @@ class ActorCritic(nn.Module, Generic[Obs]):
         """The weights on which no log-probability depends; they alone are trained while the critic warms up."""
         raise NotImplementedError
 
+    def critic_head(self) -> nn.Linear:
+        """The layer, with a bias, whose one output is the value; it is rewritten when the scale of returns moves."""
+        raise NotImplementedError
+
 
 class MlpActorCritic(ActorCritic[Any]):
     """Two perceptrons, one that acts and one that judges, for observations of few numbers."""
@@ -72,6 +76,10 @@ class MlpActorCritic(ActorCritic[Any]):
     def critic_parameters(self) -> Iterator[nn.Parameter]:
         """Those of the perceptron that judges."""
         return self.critic.parameters()
+
+    def critic_head(self) -> nn.Linear:
+        """Its last layer."""
+        return cast(nn.Linear, self.critic[-1])
 
 
 def _flat(observation: Tensors) -> Tensor:

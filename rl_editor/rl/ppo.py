@@ -123,11 +123,17 @@ class Update(NamedTuple):
 
 
 def decisions_of(
-    rollout: Rollout[Obs], scale: ValueScale, config: PPOConfig, reference: Tensor | None, average: Average
+    actor_critic: ActorCritic[Obs],
+    rollout: Rollout[Obs],
+    scale: ValueScale,
+    config: PPOConfig,
+    reference: Tensor | None,
+    average: Average,
 ) -> tuple[Decisions[Obs], Tensor]:
     """What a rollout teaches, (T N) decisions, and how much of it the critic foresaw, (); the scale is updated.
 
     Args:
+        actor_critic: who played; its critic is rewritten for the scale as it becomes.
         rollout: T steps of N episodes.
         scale: of returns; what the critic said is read by it as it was, targets are written as it becomes.
         config: how much the future counts.
@@ -145,7 +151,7 @@ def decisions_of(
         gae_lambda=config.gae_lambda,
     )
     returned = advantage + value
-    scale.update(*_mean_and_variance(returned, torch.ones_like(returned), average))
+    scale.update(*_mean_and_variance(returned, torch.ones_like(returned), average), actor_critic.critic_head())
     decisions = Decisions(
         observation=rollout.observation,
         mask=rollout.mask,

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import gymnasium
 import pytest
 import torch
 from torch import Tensor
 
 from rl_editor.envs.base import check_env
+from rl_editor.envs.gymnasium_adapter import GymnasiumEnv, Numbers
 from rl_editor.rl.actor_critic import ActorCritic, MlpActorCritic
 from rl_editor.rl.masked import masked_log_probs
 from rl_editor.rl.rollout import Player, Rollout, best_play
@@ -72,6 +74,26 @@ def test_after_a_step_comes_the_next_situation_or_what_a_broken_off_episode_woul
     assert torch.equal(rollout.following, place + 1.0 + 100.0)
     assert torch.equal(rollout.following[:-1][~rollout.truncated[:-1]], rollout.value[1:][~rollout.truncated[:-1]])
     assert not torch.equal(rollout.following[:-1][rollout.truncated[:-1]], rollout.value[1:][rollout.truncated[:-1]])
+
+
+def test_a_pole_that_stands_when_time_is_up_is_worth_what_its_last_situation_is() -> None:
+    env = GymnasiumEnv("CartPole-v1", n_envs=2, settings={"max_episode_steps": 5})
+    torch.manual_seed(0)
+    actor = MlpActorCritic(env.reset(0)[0], env.n_actions, width=8)
+    player = Player(env, torch.Generator().manual_seed(0))
+    player.begin(7)
+    rollout, ended = player.collect(actor, 6)
+    assert rollout.truncated.any(dim=1).tolist() == [False] * 4 + [True, False]
+    assert not rollout.terminated.any()
+    assert ended.returned.tolist() == [5.0, 5.0]
+    for row in range(2):
+        pole = gymnasium.make("CartPole-v1")  # without that limit
+        pole.reset(seed=7 + row)
+        for t in range(5):
+            seen = pole.step(int(rollout.action[t, row]))[0]
+        value = actor(None, Numbers(torch.from_numpy(seen)[None]), torch.ones(1, 2, dtype=torch.bool))[1]
+        torch.testing.assert_close(rollout.following[4, row], value[0])
+        assert not torch.isclose(rollout.following[4, row], rollout.value[5, row])
 
 
 def test_episodes_go_on_from_rollout_to_rollout() -> None:

@@ -12,8 +12,36 @@ seeds = st.integers(0, 2**31 - 1)
 def updated(*rollouts: torch.Tensor) -> ValueScale:
     scale = ValueScale()
     for returns in rollouts:
-        scale.update(returns.mean(), returns.var(correction=0))
+        scale.update(returns.mean(), returns.var(correction=0), torch.nn.Linear(2, 1))
     return scale
+
+
+@given(seeds, st.integers(1, 5), st.floats(-1e3, 1e3), st.floats(0.05, 50.0))
+def test_a_scale_that_moves_leaves_what_the_critic_says_unchanged(
+    seed: int, known: int, mean: float, spread: float
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    head, scale, seen = torch.nn.Linear(8, 1), ValueScale(), torch.randn(16, 8, generator=generator)
+    with torch.no_grad():
+        for weight in head.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+        for _ in range(known):
+            scale.update(torch.tensor(3.0), torch.tensor(4.0), head)
+        before, old = scale.denormalised(head(seen)), scale.mean.clone()
+        scale.update(torch.tensor(mean), torch.tensor(spread**2), head)
+        assert abs(float(scale.mean - old)) > abs(mean - 3.0) / 10
+        # values and means may be a thousand times the spread: rounding is relative to them
+        near = 1e-5 * (1.0 + abs(mean) + spread)
+        torch.testing.assert_close(scale.denormalised(head(seen)), before, rtol=1e-4, atol=near)
+
+
+def test_a_critic_that_knows_nothing_begins_at_the_mean_of_the_first_rollout() -> None:
+    head, scale = torch.nn.Linear(8, 1), ValueScale()
+    weight = head.weight.clone()
+    torch.nn.init.zeros_(head.bias)
+    scale.update(torch.tensor(40.0), torch.tensor(9.0), head)
+    assert torch.equal(head.weight, weight)
+    assert scale.denormalised(head(torch.zeros(8))).item() == 40.0
 
 
 def test_before_it_knows_anything_it_changes_nothing() -> None:
