@@ -1,5 +1,6 @@
-"""What a run leaves for use: its policy as a checkpoint with a card."""
+"""What a run leaves for use: its network as a checkpoint with a card."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -18,17 +19,12 @@ _INPUTS = (
 _SPLIT = "By the content hash of the song: 70 % train, 15 % val, 15 % test; all takes of a song are on one side."
 
 
-class ExportPolicy(Callback):
-    """Writes the policy beside the run's settings, after each validation and at the end.
+class Export(Callback, ABC):
+    """Writes a network beside the run's settings, after each validation and at the end."""
 
-    Args:
-        policy: the network.
-        config: what it is built from.
-        recipe: what it is trained by.
-    """
-
-    def __init__(self, policy: Policy, config: PolicyConfig, recipe: str) -> None:
-        self._policy, self._config, self._recipe = policy, config, recipe
+    @abstractmethod
+    def write(self, trainer: Trainer, folder: Path) -> None:
+        """Write it, as it is now, into the run's folder."""
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it as it is now."""
@@ -40,17 +36,30 @@ class ExportPolicy(Callback):
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        if not trainer.is_global_zero:
-            return
-        save_policy(run_folder(trainer) / FILE, self._policy, self._config, self._card(trainer), overwrite=True)
+        if trainer.is_global_zero:
+            self.write(trainer, run_folder(trainer))
+
+
+class ExportPolicy(Export):
+    """Leaves the policy.
+
+    Args:
+        policy: the network.
+        config: what it is built from.
+        recipe: what it is trained by.
+    """
+
+    def __init__(self, policy: Policy, config: PolicyConfig, recipe: str) -> None:
+        self._policy, self._config, self._recipe = policy, config, recipe
+
+    def write(self, trainer: Trainer, folder: Path) -> None:
+        """Write the policy and its card."""
+        save_policy(folder / FILE, self._policy, self._config, self._card(trainer), overwrite=True)
 
     def _card(self, trainer: Trainer) -> Card:
         data = getattr(trainer, "datamodule", None)
         known = data.identity() if isinstance(data, TakeData) else {}
         sources = [DataSource(str(known["folder"]), "", str(known["manifest_sha256"]))] if known else []
-        revision = git_revision(Path(__file__))
-        measured = [(name, float(value)) for name, value in trainer.callback_metrics.items() if name.startswith("val/")]
-        measured.sort(key=lambda figure: (figure[0] != "val/overlap", figure[0]))
         return Card(
             task=NAME,
             what="A policy that edits: it decides beat by beat whether to play on, where to go on, and when to stop.",
@@ -58,12 +67,24 @@ class ExportPolicy(Callback):
             data=sources,
             split=_SPLIT,
             recipe=self._recipe,
-            commit="" if revision is None else str(revision["revision"]),
+            commit=revision_of_code(),
             seeds=(),
             licence="",
-            figures=[Figure(name, value, over=_over(name)) for name, value in measured],
+            figures=[Figure(name, value, over=_over(name)) for name, value in measured(trainer, "val/overlap")],
             limits=("Learned from synthetic takes of finished songs; how it edits real jams was not measured.",),
         )
+
+
+def revision_of_code() -> str:
+    """Revision of the code that trains; empty where it is none of git's."""
+    revision = git_revision(Path(__file__))
+    return "" if revision is None else str(revision["revision"])
+
+
+def measured(trainer: Trainer, first: str) -> list[tuple[str, float]]:
+    """What the last validation measured, by name, but for `first`, which comes first."""
+    figures = [(name, float(value)) for name, value in trainer.callback_metrics.items() if name.startswith("val/")]
+    return sorted(figures, key=lambda figure: (figure[0] != first, figure[0]))
 
 
 def _over(name: str) -> str:

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 
 from rl_editor.checkpoint_card import Card, DataSource, Figure
 from rl_editor.modules.comparison_data import ComparisonData
-from rl_editor.modules.provenance import git_revision
-from rl_editor.modules.run_keeper import run_folder
+from rl_editor.modules.export import Export, measured, revision_of_code
 from rl_editor.policies.edit_scorer import EditScorer
 from rl_editor.policies.edit_scorer_file import FILE, NAME, save_scorer
 
@@ -26,8 +25,8 @@ _LIMITS = (
 )
 
 
-class ExportReward(Callback):
-    """Writes the reward model beside the run's settings, after each validation and at the end.
+class ExportReward(Export):
+    """Leaves the reward model.
 
     Args:
         scorer: the reward model.
@@ -37,24 +36,12 @@ class ExportReward(Callback):
     def __init__(self, scorer: EditScorer, recipe: str) -> None:
         self._scorer, self._recipe = scorer, recipe
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write it as it is now."""
-        if trainer.state.fn == "fit":
-            self._write(trainer)
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write it as it came out."""
-        self._write(trainer)
-
-    def _write(self, trainer: Trainer) -> None:
-        if trainer.is_global_zero:
-            save_scorer(run_folder(trainer) / FILE, self._scorer, self._card(trainer), overwrite=True)
+    def write(self, trainer: Trainer, folder: Path) -> None:
+        """Write the reward model and its card."""
+        save_scorer(folder / FILE, self._scorer, self._card(trainer), overwrite=True)
 
     def _card(self, trainer: Trainer) -> Card:
         data = getattr(trainer, "datamodule", None)
-        revision = git_revision(Path(__file__))
-        measured = [(name, float(value)) for name, value in trainer.callback_metrics.items() if name.startswith("val/")]
-        measured.sort(key=lambda figure: (figure[0] != "val/accuracy", figure[0]))
         return Card(
             task=NAME,
             what=_WHAT,
@@ -62,10 +49,10 @@ class ExportReward(Callback):
             data=_sources(data.identity()) if isinstance(data, ComparisonData) else [],
             split=_SPLIT,
             recipe=self._recipe,
-            commit="" if revision is None else str(revision["revision"]),
+            commit=revision_of_code(),
             seeds=(),
             licence="",
-            figures=[Figure(name, value, over="validation pairs") for name, value in measured],
+            figures=[Figure(name, value, over="validation pairs") for name, value in measured(trainer, "val/accuracy")],
             limits=_LIMITS,
         )
 

@@ -1,9 +1,8 @@
 """A reward model as a checkpoint for use, and back."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rl_editor import checkpoints
 from rl_editor.analysis.store import ANALYSIS_VERSION
@@ -11,6 +10,7 @@ from rl_editor.checkpoint_card import Card
 from rl_editor.errors import CheckpointError
 from rl_editor.policies.edit_description import ABOUT_COLUMNS, TOKEN_COLUMNS
 from rl_editor.policies.edit_scorer import EditScorer, ScorerConfig
+from rl_editor.policies.network_file import described, filled
 from rl_editor.policies.recordings import BEAT_COLUMNS
 
 NAME = "reward"
@@ -47,18 +47,5 @@ def load_scorer(path: Path) -> LoadedScorer:
     made_for = loaded.config.get("made_for", {})
     if {key: made_for.get(key) for key in _MADE_FOR} != _MADE_FOR:
         raise CheckpointError(f"{path}: made for another analysis than this program's; train one anew (reward-model)")
-    scorer = EditScorer(_config(path, loaded.config.get("scorer")))
-    try:
-        scorer.load_state_dict(dict(loaded.tensors))
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its weights do not fit the network it describes") from error
-    return LoadedScorer(scorer.eval(), loaded.content_hash)
-
-
-def _config(path: Path, record: Any) -> ScorerConfig:
-    try:
-        if not isinstance(record, Mapping):
-            raise TypeError
-        return ScorerConfig(**record)
-    except TypeError as error:
-        raise CheckpointError(f"{path}: describes no network of this program's") from error
+    config = described(path, loaded.config.get("scorer"), lambda told: ScorerConfig(**told))
+    return LoadedScorer(filled(path, EditScorer(config), loaded), loaded.content_hash)

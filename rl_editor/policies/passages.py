@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, BoolArray, IntArray
-from rl_editor.policies.copies import Copies, music_of
+from rl_editor.policies.copies import Copies
 
 _WINDOW = 6  # beats over which likeness is averaged
 _ALIKE = 0.4  # mean cosine above which a passage goes on
@@ -31,8 +30,13 @@ class Passages(NamedTuple):
     """The passage of each beat with each of its copies, (B, C); -1 where there is none."""
 
 
-def find_passages(track: Track, copies: Copies) -> Passages:
-    """The passages that a recording's copies belong to."""
+def find_passages(sounds: Array, copies: Copies) -> Passages:
+    """The passages that a recording's copies belong to.
+
+    Args:
+        sounds: `music_of` the recording, (B, F).
+        copies: of the same beats.
+    """
     of = np.full(copies.beat.shape, -1)
     beat, slot = np.nonzero(copies.likeness > 0.0)
     lag = copies.beat[beat, slot] - beat
@@ -43,7 +47,6 @@ def find_passages(track: Track, copies: Copies) -> Passages:
     of[beat, slot] = begins.cumsum() - 1
     ends = np.append(begins[1:], True)[: len(beat)]
     first, last, lag = beat[begins], beat[ends], lag[begins]
-    sounds = music_of(track)
     last = last + _further(sounds, last, lag, 1)
     first = first - _further(sounds, first, lag, -1)
     return Passages(first, first + lag, last - first + 1, of)

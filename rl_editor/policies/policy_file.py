@@ -1,14 +1,14 @@
 """A policy as a checkpoint for use, and back."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rl_editor import checkpoints
 from rl_editor.analysis.store import ANALYSIS_VERSION
 from rl_editor.checkpoint_card import Card
 from rl_editor.errors import CheckpointError
+from rl_editor.policies.network_file import described, filled
 from rl_editor.policies.policy import Policy, PolicyConfig
 from rl_editor.policies.recordings import BEAT_COLUMNS, LANDING_COLUMNS
 from rl_editor.policies.track_encoder import EncoderConfig
@@ -47,18 +47,5 @@ def load_policy(path: Path) -> LoadedPolicy:
     made_for = loaded.config.get("made_for", {})
     if (made_for.get("beat_columns"), made_for.get("landing_columns")) != (BEAT_COLUMNS, LANDING_COLUMNS):
         raise CheckpointError(f"{path}: made for another analysis than this program's; train one anew (bc-warmup)")
-    policy = Policy(BEAT_COLUMNS, LANDING_COLUMNS, _config(path, loaded.config.get("policy")))
-    try:
-        policy.load_state_dict(dict(loaded.tensors))
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its weights do not fit the network it describes") from error
-    return LoadedPolicy(policy.eval(), loaded.content_hash)
-
-
-def _config(path: Path, record: Any) -> PolicyConfig:
-    try:
-        if not isinstance(record, Mapping):
-            raise TypeError
-        return PolicyConfig(encoder=EncoderConfig(**record["encoder"]))
-    except (TypeError, KeyError) as error:
-        raise CheckpointError(f"{path}: describes no network of this program's") from error
+    config = described(path, loaded.config.get("policy"), lambda told: PolicyConfig(EncoderConfig(**told["encoder"])))
+    return LoadedPolicy(filled(path, Policy(BEAT_COLUMNS, LANDING_COLUMNS, config), loaded), loaded.content_hash)

@@ -85,16 +85,16 @@ class Recordings(NamedTuple):
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def hear(track: Track) -> Heard:
     """A Track as a network takes it in, to the same bits however many threads there are (see `analyse`)."""
-    copies = find_copies(track)
+    copies, sounds = find_copies(track), music_of(track)
     return Heard(
         beats=np.stack([values for column, values in described_beats(track) if _is_told(column.name)], axis=1),
         copy=copies.beat,
         likeness=copies.likeness,
-        compared=compare(track, copies, find_passages(track, copies)),
+        compared=compare(track, copies, find_passages(sounds, copies)),
         share=(np.diff(track.bounds) / track.bounds[-1]).astype(np.float32),
         landed=track.landings.beat.astype(np.int64),
         landings=np.concatenate([described_landings(track), successions(track.landings, copies)], axis=2),
-        sounds=music_of(track),
+        sounds=sounds,
     )
 
 

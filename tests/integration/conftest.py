@@ -1,8 +1,10 @@
 """Small made-up recordings, and the program run as a user runs it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 import torch
 
 from rl_editor.audio.files import write_audio
+from rl_editor.cli.main import main
+from rl_editor.data.splits import Split, split_of
 
 RATE = 22050
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,3 +79,35 @@ def _assert_equal_bits(found: Any, expected: Any) -> None:
 def assert_equal_bits() -> Callable[[Any, Any], None]:
     """Asserts that two states of a training, however nested, are the same to the bit."""
     return _assert_equal_bits
+
+
+_SIDES: tuple[Split, ...] = ("train", "train", "val", "test")
+
+
+def _done(*arguments: object) -> None:
+    """One command line, in this process, that ends well."""
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    assert not left.value.code
+
+
+def _name_on(side: Split, number: int) -> str:
+    """Text that stands for a song on that side of the split."""
+    names = (f"song {k}" for k in count(1000 * number))
+    return next(name for name in names if split_of(name) == side)
+
+
+@pytest.fixture(scope="module")
+def training_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One take of each of four sample songs, prepared: two to learn from, one to choose by, one to judge by."""
+    folder = tmp_path_factory.mktemp("training")
+    data = folder / "data"
+    _done("sample-data", folder / "songs", "--songs", len(_SIDES), "--minutes", 1, "--quiet")
+    songs = sorted((folder / "songs").glob("*.wav"))
+    _done("synthesize", *songs, "-o", data, "--count", 1, "--seed", 1, "--jobs", 1, "--quiet")
+    for number, (card, side) in enumerate(zip(sorted((data / "cards").glob("*.json")), _SIDES, strict=True)):
+        # where songs of chance fall is chance
+        record = json.loads(card.read_text())
+        card.write_text(json.dumps({"version": record["version"], "song": {"content_hash": _name_on(side, number)}}))
+    _done("prepare", data, "--jobs", 1, "--quiet")
+    return data

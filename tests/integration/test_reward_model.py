@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import yaml
 from rl_editor.cli.main import main
 from rl_editor.data.comparisons import Comparison, write_comparisons
 from rl_editor.data.prepared import FOLDER, read_manifest
-from rl_editor.data.splits import Split, split_of
 from rl_editor.policies.edit_scorer_file import load_scorer
 
-SIDES: tuple[Split, ...] = ("train", "train", "val", "test")
 TINY = {
     "task": "reward",
     "trainer": {"max_epochs": 4, "accelerator": "cpu", "check_val_every_n_epoch": 2},
@@ -31,28 +28,6 @@ def rl_editor(*arguments: object) -> int:
     with pytest.raises(SystemExit) as left:
         main([str(argument) for argument in arguments])
     return int(left.value.code or 0)
-
-
-def name_on(side: Split, number: int) -> str:
-    """Text that stands for a song on that side of the split."""
-    names = (f"song {k}" for k in count(1000 * number))
-    return next(name for name in names if split_of(name) == side)
-
-
-@pytest.fixture(scope="module")
-def training_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One take of each of four sample songs, prepared: two to learn from, one to choose by, one to judge by."""
-    folder = tmp_path_factory.mktemp("training")
-    data = folder / "data"
-    assert rl_editor("sample-data", folder / "songs", "--songs", len(SIDES), "--minutes", 1, "--quiet") == 0
-    songs = sorted((folder / "songs").glob("*.wav"))
-    assert rl_editor("synthesize", *songs, "-o", data, "--count", 1, "--seed", 1, "--jobs", 1, "--quiet") == 0
-    for number, (card, side) in enumerate(zip(sorted((data / "cards").glob("*.json")), SIDES, strict=True)):
-        # where songs of chance fall is chance
-        record = json.loads(card.read_text())
-        card.write_text(json.dumps({"version": record["version"], "song": {"content_hash": name_on(side, number)}}))
-    assert rl_editor("prepare", data, "--jobs", 1, "--quiet") == 0
-    return data
 
 
 @pytest.fixture

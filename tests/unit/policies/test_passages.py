@@ -8,7 +8,7 @@ import numpy as np
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.track import Track
 from rl_editor.policies.comparison import COMPARED_COLUMNS, compare
-from rl_editor.policies.copies import find_copies
+from rl_editor.policies.copies import find_copies, music_of
 from rl_editor.policies.passages import Passages, find_passages
 
 Make = Callable[..., Track]
@@ -17,12 +17,12 @@ Make = Callable[..., Track]
 def compared(track: Track) -> np.ndarray:
     """Of each beat with its first later and its first earlier copy, (B, 2, E)."""
     copies = find_copies(track)
-    return compare(track, copies, find_passages(track, copies))[:, [0, 2]]
+    return compare(track, copies, find_passages(music_of(track), copies))[:, [0, 2]]
 
 
 def main_passage(track: Track, beat: int) -> tuple[int, int, int]:
     """First beat, other beat and length of the passage of a beat with its first later copy."""
-    passages = find_passages(track, find_copies(track))
+    passages = find_passages(music_of(track), find_copies(track))
     number = passages.of[beat, 0]
     return int(passages.first[number]), int(passages.other[number]), int(passages.length[number])
 
@@ -36,7 +36,7 @@ def test_the_whole_of_both_tries_is_one_passage(played_twice: Make) -> None:
 
 def test_all_beats_of_a_try_share_their_passage(played_twice: Make) -> None:
     track = played_twice(noise=0.5)
-    of = find_passages(track, find_copies(track)).of
+    of = find_passages(music_of(track), find_copies(track)).of
     assert len(set(of[8:52, 0].tolist())) == 1
 
 
@@ -49,7 +49,7 @@ def test_every_passage_lies_within_the_recording(played_twice: Make) -> None:
     for seed_noise in (0.1, 0.8, 3.0):
         track = played_twice(noise=seed_noise)
         copies = find_copies(track)
-        passages: Passages = find_passages(track, copies)
+        passages: Passages = find_passages(music_of(track), copies)
         assert (passages.length > 0).all()
         for side in (passages.first, passages.other):
             assert (side >= 0).all()
@@ -103,7 +103,7 @@ def test_of_three_tries_the_one_that_two_contradict_is_the_odd_one(make_track: M
     music = np.full(len(sounds), Activity.MUSIC, dtype=np.int8)
     track = replace(track, features=sounds.astype(np.float32), feature_names=names, activity=music)
     copies = find_copies(track)
-    told = compare(track, copies, find_passages(track, copies))
+    told = compare(track, copies, find_passages(music_of(track), copies))
     mean_odder = slice(25, 28)
 
     def against(try_: slice, lag: int) -> np.ndarray:
