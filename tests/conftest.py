@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.landings import FAMILY_OF_COLUMN, Family, K, LandingTable
@@ -84,3 +85,12 @@ def random_track(
 def make_track() -> Callable[..., Track]:
     """`random_track`."""
     return random_track
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small tensors gain nothing from more, and wait for each other where tests run side by side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -40,6 +40,8 @@ def fit(plan: Plan) -> int:
     with _removed_if_vain(run):
         trainer = _trainer(plan, front, run, purge_step=None)
         if run is not None:
+            for file in front.taken:
+                _note(f"{file}: the newest there is; {run.path} begins with it", quiet=plan.order.quiet)
             _note(f"{run.path}: begins, task {plan.task}, seed {front.seed}", quiet=plan.order.quiet)
         return _train(plan, front, trainer, run, checkpoint=None)
 

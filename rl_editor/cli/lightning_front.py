@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import set_parsing_settings
@@ -18,8 +19,9 @@ from rl_editor.cli.complaints import complain
 from rl_editor.cli.training import Plan
 from rl_editor.errors import RecipeError
 from rl_editor.modules.recipes import find_recipe
+from rl_editor.modules.run_folder import runs_in
 from rl_editor.modules.run_keeper import EpochLines
-from rl_editor.modules.tasks import Task, load_task
+from rl_editor.modules.tasks import Origin, Task, load_task
 
 TRAINER_DEFAULTS = {
     "accelerator": "auto",
@@ -60,9 +62,13 @@ class LightningFront(LightningCLI):
         name: the task's name; it leads the settings, so that they are a recipe.
         task: what is trained.
         arguments: recipes as `--config=FILE`, and flags.
+        runs: folder of runs, for settings that take files of other tasks' runs.
     """
 
-    def __init__(self, command: str, name: str, task: Task, arguments: Sequence[str]) -> None:
+    def __init__(self, command: str, name: str, task: Task, arguments: Sequence[str], runs: Path) -> None:
+        self._origins, self._runs = task.origins, runs
+        self.taken: list[Path] = []
+        """Files that settings left empty take."""
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
         self._task_name = name
         super().__init__(
@@ -104,6 +110,27 @@ class LightningFront(LightningCLI):
         for key, usual in (("default_root_dir", None), ("enable_checkpointing", None), ("barebones", False)):
             if self.config["trainer"][key] != usual:
                 parser.error(f'Parser key "trainer.{key}": --runs, --name and the run\'s folder stand for it')
+
+        for origin in self._origins:
+            if not self.config[origin.setting]:
+                self.config[origin.setting] = str(self._file_of(origin))
+
+    def _file_of(self, origin: Origin) -> Path:
+        """What the newest run of another task left.
+
+        Raises:
+            RecipeError: there is no such run.
+        """
+        runs = [run for run in runs_in(self._runs) if (run.path / origin.file).is_file()]
+        runs = [run for run in runs if run.read_record().get("task") == origin.task]
+        if not runs:
+            raise RecipeError(
+                f"{self._runs}: no run of {origin.task} to take {origin.file} from; `rl-editor {origin.command}` makes "
+                f"one, --{origin.setting} names another"
+            )
+        file = max((run.path / origin.file for run in runs), key=lambda file: file.stat().st_mtime)
+        self.taken.append(file)
+        return file
 
     def instantiate_classes(self) -> None:
         """Build what the settings describe, apart from the Trainer.
@@ -171,7 +198,7 @@ def front_of(plan: Plan) -> LightningFront:
     if not recipes and task.recipe:
         recipes = (find_recipe(task.recipe),)
     arguments = [*(f"--config={file}" for file in recipes), *order.settings, *(["--help"] if order.help else [])]
-    return LightningFront(order.command, plan.task, task, arguments)
+    return LightningFront(order.command, plan.task, task, arguments, order.runs)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ sides when others come or go.
 """
 
 import hashlib
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Sequence, Set
 from typing import Literal
 
 Split = Literal["train", "val", "test"]
@@ -27,3 +28,18 @@ def split_of(song_hash: str, *, test_songs: Set[str] = frozenset()) -> Split:
     if place < _TRAIN:
         return "train"
     return "val" if place < _TRAIN + _VAL else "test"
+
+
+def spread(songs: Sequence[str], count: int) -> list[int]:
+    """Numbers of `count` items, always the same, of as many songs as there are.
+
+    Args:
+        songs: of each item.
+        count: fewer are given where there are fewer.
+    """
+    before: Counter[str] = Counter()
+    turns = []
+    for song in songs:
+        turns.append(before[song])
+        before[song] += 1
+    return sorted(range(len(songs)), key=lambda k: turns[k])[: max(count, 0)]

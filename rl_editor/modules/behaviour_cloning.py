@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,10 +12,11 @@ from torch import Tensor
 
 from rl_editor.data.splits import Split
 from rl_editor.modules.export import ExportPolicy
+from rl_editor.modules.own_edits import OwnEdits, means
 from rl_editor.modules.show_edits import ShowConfig, ShowEdits
 from rl_editor.modules.take_data import TakeData
 from rl_editor.modules.tasks import Task
-from rl_editor.policies.imitation import Imitated, accuracy_by_action, cloning_loss, imitated
+from rl_editor.policies.imitation import accuracy_by_action, cloning_loss, imitated
 from rl_editor.policies.policy import Policy, PolicyConfig
 from rl_editor.policies.recordings import BEAT_COLUMNS, LANDING_COLUMNS
 from rl_editor.policies.taught import Batch, LearntTake
@@ -66,7 +66,7 @@ class BehaviourCloning(LightningModule):
         super().__init__()
         self.config = cloning
         self.policy = Policy(BEAT_COLUMNS, LANDING_COLUMNS, cloning.policy)
-        self._made: tuple[tuple[int, tuple[str, ...]], Sequence[Imitated]] | None = None
+        self._edits = OwnEdits(self, partial(imitated, self.policy))
 
     def configure_callbacks(self) -> list[Callback]:
         """Its edits are shown, and the policy is left for use."""
@@ -137,17 +137,8 @@ class BehaviourCloning(LightningModule):
 
     def _tell_edits(self, side: Split) -> None:
         takes = self._takes(side)
-        if takes:
-            edits = self._edits(takes)
-            self.log(f"{side}/overlap", sum(edit.overlap for edit in edits) / len(edits), batch_size=len(edits))
-            self.log(f"{side}/joins", sum(edit.joins for edit in edits) / len(edits), batch_size=len(edits))
-
-    def _edits(self, takes: Sequence[LearntTake]) -> Sequence[Imitated]:
-        """The policy's own edits as it is now, made once."""
-        now = self.global_step, tuple(take.key for take in takes)
-        if self._made is None or self._made[0] != now:
-            self._made = now, imitated(self.policy, takes)
-        return self._made[1]
+        for name, value in means(self._edits(takes)).items():
+            self.log(f"{side}/{name}", value, batch_size=len(takes))
 
     def _takes(self, side: Split) -> list[LearntTake]:
         data = getattr(self.trainer, "datamodule", None)

@@ -6,9 +6,9 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from rl_editor.checkpoint_card import Card, DataSource, Figure
+from rl_editor.modules.prepared_takes import PreparedTakes
 from rl_editor.modules.provenance import git_revision
 from rl_editor.modules.run_keeper import run_folder
-from rl_editor.modules.take_data import TakeData
 from rl_editor.policies.policy import Policy, PolicyConfig
 from rl_editor.policies.policy_file import FILE, NAME, save_policy
 
@@ -58,7 +58,7 @@ class ExportPolicy(Export):
 
     def _card(self, trainer: Trainer) -> Card:
         data = getattr(trainer, "datamodule", None)
-        known = data.identity() if isinstance(data, TakeData) else {}
+        known = data.identity() if isinstance(data, PreparedTakes) else {}
         sources = [DataSource(str(known["folder"]), "", str(known["manifest_sha256"]))] if known else []
         return Card(
             task=NAME,

@@ -9,7 +9,7 @@ others at other times where a run is resumed.
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -20,16 +20,17 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from rl_editor.data.splits import Split
 from rl_editor.errors import CheckpointError, EnvError, RecipeError
 from rl_editor.modules.tasks import Task
 from rl_editor.rl.actor_critic import ActorCritic, MlpActorCritic
 from rl_editor.rl.ppo import PPOConfig, Update, adapted, decisions_of, left_a_choice, log_probs_of, update
-from rl_editor.rl.rollout import Ended, Environment, Player, best_play
+from rl_editor.rl.rollout import Ended, Environment, Player, Rollout, best_play
 from rl_editor.rl.value_scale import ValueScale
 
 _USUAL = PPOConfig()
 _WATCHED = {"ep_return", "approx_kl", "explained_variance"}
-_SEEDS = {"val": 1_000_000, "test": 2_000_000}  # plus the rank; the same episodes each time
+_SEEDS: dict[Split, int] = {"val": 1_000_000, "test": 2_000_000}  # plus the rank; the same episodes each time
 
 
 class ResumableEnv(Protocol):
@@ -104,7 +105,7 @@ class PPOModule(LightningModule):
         """
         self._player = Player(self.make_env(), torch.Generator(self.device))
         if self.config.kl_budget:
-            self._reference = (copy.deepcopy(self.actor_critic).eval().requires_grad_(False),)
+            self._reference = (self.actor_critic.untrained_copy(),)
         if self._kept is None:
             # what the whole run was seeded with, however much was drawn since
             seeds = np.random.SeedSequence([torch.initial_seed(), self.global_rank]).generate_state(2)
@@ -143,15 +144,27 @@ class PPOModule(LightningModule):
             self.kl_weight = adapted(self.kl_weight, figures["reference_kl"], config.kl_budget)
         scale = {"value_mean": float(self.value_scale.mean), "value_spread": float(self.value_scale.spread)}
         rate = {"SPS": steps / (time.perf_counter() - began)}
-        self._tell("train", {**self._episodes(ended), **figures, **scale, **rate})
+        self._tell("train", {**self._episodes(ended), **figures, **scale, **rate, **self.more_figures(rollout)})
+
+    def more_figures(self, rollout: Rollout[Any]) -> Mapping[str, float]:
+        """What a task tells of a rollout besides, by name."""
+        return {}
+
+    def judge(self, side: Split) -> Mapping[str, float]:
+        """What is told of the actor when it always takes the likeliest action: its mean return as `ep_return`, more."""
+        if self._judged is None:
+            self._judged = self.make_env()
+        seed = _SEEDS[side] + self.global_rank
+        returned = best_play(self.actor_critic, self._judged, seed=seed, n_steps=self.val_steps)
+        return {"ep_return": float(self._average(returned.mean().to(self.device)))}
 
     def validation_step(self, tick: int, batch_idx: int) -> None:
         """Play an episode of each environment, the likeliest action each time."""
-        self._judge("val")
+        self._tell("val", self.judge("val"))
 
     def test_step(self, tick: int, batch_idx: int) -> None:
         """The same, other episodes."""
-        self._judge("test")
+        self._tell("test", self.judge("test"))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam."""
@@ -196,6 +209,11 @@ class PPOModule(LightningModule):
         optimiser.step()
         optimiser.zero_grad()
 
+    def averaged(self, figures: Sequence[float]) -> list[float]:
+        """Means over processes."""
+        told: list[float] = self._average(torch.tensor(figures, device=self.device)).tolist()
+        return told
+
     def _average(self, each: Tensor) -> Tensor:
         """Mean over processes; Lightning's own has them wait for each other once more."""
         if self.trainer.world_size == 1:
@@ -207,17 +225,10 @@ class PPOModule(LightningModule):
     def _episodes(self, ended: Ended) -> dict[str, float]:
         """Mean return and length of the episodes that ended, nothing where none did."""
         sums = [ended.returned.sum(), ended.length.sum().float(), torch.tensor(float(len(ended.length)))]
-        returned, length, count = self._average(torch.stack([each.to(self.device) for each in sums])).tolist()
+        returned, length, count = self.averaged([float(each) for each in sums])
         return {"ep_return": returned / count, "ep_length": length / count} if count else {}
 
-    def _judge(self, side: str) -> None:
-        if self._judged is None:
-            self._judged = self.make_env()
-        seed = _SEEDS[side] + self.global_rank
-        returned = best_play(self.actor_critic, self._judged, seed=seed, n_steps=self.val_steps)
-        self._tell(side, {"ep_return": float(self._average(returned.mean().to(self.device)))})
-
-    def _tell(self, side: str, figures: dict[str, float]) -> None:
+    def _tell(self, side: str, figures: Mapping[str, float]) -> None:
         """Log figures over environment steps; those that are watched also go where callbacks look."""
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         named = {f"{side}/{name}": value for name, value in figures.items()}
@@ -268,15 +279,20 @@ class Ticks(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[int]:
         """One tick."""
-        return DataLoader(range(1), batch_size=None)  # type: ignore[arg-type]  # a sequence of numbers will do
+        return one_tick()
 
     def val_dataloader(self) -> DataLoader[int]:
         """One round of episodes."""
-        return self.train_dataloader()
+        return one_tick()
 
     def test_dataloader(self) -> DataLoader[int]:
         """One round of episodes."""
-        return self.train_dataloader()
+        return one_tick()
+
+
+def one_tick() -> DataLoader[int]:
+    """What an epoch of PPO asks for: nothing, once."""
+    return DataLoader(range(1), batch_size=None)  # type: ignore[arg-type]  # a sequence of numbers will do
 
 
 def _checked(env: ResumableEnv) -> Environment[Any]:

@@ -1,7 +1,6 @@
 """What a run shows of its edits while it learns: decisions, pictures, sounds, and what the ruler says of them."""
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from rl_editor.analysis.spectra import RATE
 from rl_editor.arrays import Array
 from rl_editor.audio.files import read_audio
 from rl_editor.data.prepared import edl_file
+from rl_editor.data.splits import spread
 from rl_editor.edits import edl as edls
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.render import render
@@ -26,9 +26,9 @@ from rl_editor.edits.ruler.source_map import known_map
 from rl_editor.edits.ruler.verdict import Verdict
 from rl_editor.errors import AudioError
 from rl_editor.modules.edit_views import ACTIONS, FADES, Decisions, decisions_of, picture, shares, sound, together
-from rl_editor.modules.take_data import TakeData
+from rl_editor.modules.prepared_takes import PreparedTakes
 from rl_editor.policies.imitation import Imitated
-from rl_editor.policies.taught import LearntTake
+from rl_editor.policies.taught import HeardTake
 
 _TRUE = "true"
 
@@ -58,7 +58,7 @@ class ShowEdits(Callback):
         config: what is shown.
     """
 
-    def __init__(self, edits: Callable[[Sequence[LearntTake]], Sequence[Imitated]], config: ShowConfig) -> None:
+    def __init__(self, edits: Callable[[Sequence[HeardTake]], Sequence[Imitated]], config: ShowConfig) -> None:
         self._edits, self._config = edits, config
         self._raws: dict[str, Raw] = {}
         self._complained = False
@@ -75,36 +75,36 @@ class ShowEdits(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the edits of now."""
         data = getattr(trainer, "datamodule", None)
-        if trainer.sanity_checking or not isinstance(data, TakeData) or not data.takes.get("val"):
+        if trainer.sanity_checking or not isinstance(data, PreparedTakes) or not data.takes.get("val"):
             return
         if trainer.is_global_zero:
             with isolate_rng():
                 self._show(trainer, pl_module, data)
         self._validations += 1
 
-    def _show(self, trainer: Trainer, pl_module: LightningModule, data: TakeData) -> None:
-        screen, takes = _Screen(trainer), data.takes["val"]
-        shown = chosen(takes, self._config.takes)
+    def _show(self, trainer: Trainer, pl_module: LightningModule, data: PreparedTakes[HeardTake]) -> None:
+        screen, takes = _Screen(trainer, pl_module), data.takes["val"]
+        shown = [takes[k] for k in spread([take.song for take in takes], self._config.takes)]
         edited = takes if trainer.loggers else shown
         edits = {take.key: made.edl for take, made in zip(edited, self._edits(edited), strict=True)}
         ruled = self._show_side(screen, "val", edits, edited, shown)
-        if ruled:  # the mean alone goes where checkpoints and the command line look for metrics
-            pl_module.log("val/ruler", ruled.pop("ruler"), batch_size=len(shown), rank_zero_only=True)
+        if ruled:  # the mean also goes where checkpoints and the command line look for metrics
+            pl_module.log("val/ruler", ruled["ruler"], batch_size=len(shown), rank_zero_only=True, logger=False)
         screen.figures("val", ruled)
         if self._validations == 0 and trainer.loggers:
-            folder = Path(data.config.folder)
+            folder = Path(data.folder)
             true = {take.key: _true_edit(folder, take) for take in takes}
             screen.figures(_TRUE, self._show_side(screen, _TRUE, true, takes, shown))
 
     def _show_side(
-        self, screen: "_Screen", side: str, edits: dict[str, EDL], takes: list[LearntTake], shown: list[LearntTake]
+        self, screen: "_Screen", side: str, edits: dict[str, EDL], takes: list[HeardTake], shown: list[HeardTake]
     ) -> dict[str, float]:
         """Show what one side decides in all takes, and its edits of the shown ones; what the ruler says of these."""
         if takes:
             screen.decisions(side, [decisions_of(edits[take.key], take.track) for take in takes])
         return _mean([self._show_edit(screen, take, edits[take.key], side) for take in shown])
 
-    def _show_edit(self, screen: "_Screen", take: LearntTake, edl: EDL, side: str) -> Verdict | None:
+    def _show_edit(self, screen: "_Screen", take: HeardTake, edl: EDL, side: str) -> Verdict | None:
         """One edit seen, heard and judged; without its recording only seen, as an outline."""
         audio = self._recorded(take)
         if audio is None:
@@ -119,7 +119,7 @@ class ShowEdits(Callback):
         rate = take.track.source.sample_rate
         return judge(self._raws[take.key], song, rate, known_map(edl), target_s=take.target_s)
 
-    def _recorded(self, take: LearntTake) -> Array | None:
+    def _recorded(self, take: HeardTake) -> Array | None:
         """The raw's sound; None, and a note for the first of them, where it is not what was prepared."""
         wanted = take.track.source
         try:
@@ -138,11 +138,12 @@ class ShowEdits(Callback):
 class _Screen:
     """The loggers of a run at one step of it."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Trainer, module: LightningModule) -> None:
         self._loggers = trainer.loggers
         boards = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
         self._board: Any = boards[0].experiment if boards else None
-        self._step = trainer.fit_loop.epoch_loop._batches_that_stepped  # where Lightning logs the validation's metrics
+        # over steps in the environment, where there is one, else where Lightning logs the validation's metrics
+        self._step: int = getattr(module, "env_steps", trainer.fit_loop.epoch_loop._batches_that_stepped)
 
     def figures(self, group: str, figures: dict[str, float]) -> None:
         """Figures for all loggers."""
@@ -161,7 +162,7 @@ class _Screen:
                 edges = np.arange(len(names) + 1) - 0.5
                 self._board.add_histogram(f"{group}/{name}", which, self._step, bins=edges)
 
-    def picture(self, tag: str, edl: EDL, take: LearntTake, audio: Array, song: Array) -> None:
+    def picture(self, tag: str, edl: EDL, take: HeardTake, audio: Array, song: Array) -> None:
         """The picture of an edit."""
         if self._board is not None:
             self._board.add_image(tag, picture(edl, take.track, audio, song), self._step, dataformats="HWC")
@@ -172,18 +173,7 @@ class _Screen:
             self._board.add_audio(tag, torch.as_tensor(sound(edl, song))[None], self._step, sample_rate=RATE)
 
 
-def chosen(takes: Sequence[LearntTake], count: int) -> list[LearntTake]:
-    """`count` of the takes, always the same, of as many songs as there are."""
-    before: Counter[str] = Counter()
-    turns = []
-    for take in takes:
-        turns.append(before[take.song])
-        before[take.song] += 1
-    order = sorted(range(len(takes)), key=lambda k: turns[k])
-    return [takes[k] for k in order[: max(count, 0)]]
-
-
-def _true_edit(folder: Path, take: LearntTake) -> EDL:
+def _true_edit(folder: Path, take: HeardTake) -> EDL:
     edl = edls.read(edl_file(folder, take.key))
     return replace(edl, source=take.track.source)  # the name of its file, for the picture
 

@@ -3,17 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
-from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from rl_editor.data.prepared import FOLDER, PreparedSet, manifest_file, read_prepared
+from rl_editor.data.prepared import PreparedSet
 from rl_editor.data.splits import Split
-from rl_editor.data.training_files import file_hash
-from rl_editor.errors import DataError
+from rl_editor.modules.prepared_takes import DEFAULT_FOLDER, PreparedTakes
 from rl_editor.policies.lessons import StrayConfig
 from rl_editor.policies.taught import Batch, LearntTake, demonstrated, drawn, learn
 
@@ -22,7 +18,7 @@ from rl_editor.policies.taught import Batch, LearntTake, demonstrated, drawn, le
 class TakeDataConfig:
     """Which takes are learned from, and how they are put together."""
 
-    folder: str = f"training_data/{FOLDER}"
+    folder: str = DEFAULT_FOLDER
     """Folder of the prepared set (rl-editor synthesize, then rl-editor prepare, make one)."""
     batch: int = 1
     """Takes in one batch; accumulate_grad_batches makes more of them count as one without padding."""
@@ -40,38 +36,16 @@ class TakeDataConfig:
     """For where those stray who edit beside the demonstrations."""
 
 
-class TakeData(LightningDataModule):
+class TakeData(PreparedTakes[LearntTake]):
     """The takes of a prepared set: its train side is learned from, its val side judges."""
 
     def __init__(self, takes: TakeDataConfig = TakeDataConfig()) -> None:
-        super().__init__()
+        super().__init__(takes.folder, takes.jobs)
         self.config = takes
-        self.takes: dict[Split, list[LearntTake]] = {}
 
-    def prepare_data(self) -> None:
-        """Refuse a folder without a prepared set, before anything is computed."""
-        if not len(self._set().split("train").entries):
-            raise DataError(f"{self.config.folder}: no take to learn from on the train side; synthesize more songs")
-
-    def setup(self, stage: str) -> None:
-        """Load the takes that a stage needs."""
-        wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",)}
-        for split in wanted.get(stage, ("test",)):
-            if split not in self.takes:
-                self.takes[split] = learnt(self._set().split(split), self.config)
-            if stage != "fit" and not self.takes[split]:
-                raise DataError(f"{self.config.folder}: no take on the {split} side; synthesize more songs")
-
-    def identity(self) -> dict[str, object]:
-        """What the data are: the manifest's hash, songs and takes on each side."""
-        entries = self._set().entries
-        songs = sorted({entry.measured.song_hash for entry in entries if entry.measured and entry.split == "train"})
-        return {
-            "folder": self.config.folder,
-            "manifest_sha256": file_hash(manifest_file(Path(self.config.folder))),
-            "takes": {split: sum(entry.split == split for entry in entries) for split in ("train", "val", "test")},
-            "train_songs": songs,
-        }
+    def make(self, side: Split) -> Callable[[PreparedSet, int], LearntTake | None]:
+        """A take with its lesson; None where no edit of its length is known."""
+        return partial(_learnt, stray=self.config.stray, seed=self.config.seed)
 
     def train_dataloader(self) -> DataLoader[LearntTake]:
         """Takes in a new order each epoch, with newly drawn situations."""
@@ -101,9 +75,6 @@ class TakeData(LightningDataModule):
             num_workers=self.config.workers,
         )
 
-    def _set(self) -> PreparedSet:
-        return read_prepared(Path(self.config.folder))
-
 
 class _Takes(Dataset[LearntTake]):
     def __init__(self, takes: list[LearntTake]) -> None:
@@ -116,13 +87,5 @@ class _Takes(Dataset[LearntTake]):
         return self.takes[index]
 
 
-def learnt(prepared: PreparedSet, config: TakeDataConfig) -> list[LearntTake]:
-    """The takes of a set, in its order, without those whose length no edit is known to have."""
-    numbers = range(len(prepared.entries))
-    made = Parallel(n_jobs=config.jobs)(delayed(_learnt)(prepared, n, config) for n in numbers)
-    return [take for take in made if take is not None]
-
-
-def _learnt(prepared: PreparedSet, number: int, config: TakeDataConfig) -> LearntTake | None:
-    rng = np.random.default_rng((config.seed, number))
-    return learn(prepared.load(prepared.entries[number]), config.stray, rng)
+def _learnt(prepared: PreparedSet, number: int, *, stray: StrayConfig, seed: int) -> LearntTake | None:
+    return learn(prepared.load(prepared.entries[number]), stray, np.random.default_rng((seed, number)))

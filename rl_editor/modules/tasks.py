@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 GROUP = "rl_editor.tasks"
 
 
+class Origin(NamedTuple):
+    """A setting that takes a file of another task's run, the newest one where it is left empty."""
+
+    setting: str
+    """The setting's key."""
+    task: str
+    """Whose run."""
+    file: str
+    """Name of the file in the run's folder."""
+    command: str
+    """What makes such a run."""
+
+
 class Task(NamedTuple):
     """What is trained, and on what.
 
@@ -22,11 +35,13 @@ class Task(NamedTuple):
         module: built from frozen dataclasses with a line of text under each field.
         datamodule: built likewise; its optional method `identity()` tells a run's record what the data are.
         recipe: bare name of the recipe to take where none is given; "" for none.
+        origins: settings that take files of other tasks' runs.
     """
 
     module: "type[LightningModule]"
     datamodule: "type[LightningDataModule]"
     recipe: str = ""
+    origins: tuple[Origin, ...] = ()
 
 
 def task_names() -> list[str]:

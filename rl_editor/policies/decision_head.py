@@ -5,6 +5,7 @@ worth keeping) is computed once a recording. Landings are scored by additive att
 between where the edit stands and where it would go.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,22 @@ class Prepared(NamedTuple):
     recordings: Recordings
 
 
+class Standing(NamedTuple):
+    """Where N edits stand, as numbers, and what the outlook tells of going on."""
+
+    known: Tensor
+    """(N, STANDING_COLUMNS)."""
+    left: Tensor
+    """Share of the recording that is still to be played, (N,)."""
+    keeping: Tensor
+    """Beats that keeping on gains over the best, (N,)."""
+    gains: Tensor
+    """The same of each landing, (N, K)."""
+
+
+STANDING_COLUMNS = len(SCALARS) + 1 + _BEFORE + _AFTER + 3
+
+
 class DecisionHead(nn.Module):
     """Logits of all actions of N situations."""
 
@@ -55,7 +72,7 @@ class DecisionHead(nn.Module):
         self.sharpness = nn.Parameter(torch.zeros(()))
         self.stood = nn.Linear(2 * width, width)
         self.landed = nn.Linear(2 * width, width)
-        self.state = nn.Linear(len(SCALARS) + 1 + n_margins + 3, width)
+        self.state = nn.Linear(STANDING_COLUMNS, width)
         self.moves = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 2))
         self.towards = nn.Linear(width, width)
         self.landing = nn.Linear(n_landing_columns + len(Kind) + 2 + n_margins + 3, width)
@@ -73,32 +90,23 @@ class DecisionHead(nn.Module):
         kept = functional.pad(worth.cumsum(dim=1), (1, 0))
         return Prepared(self.stood(both), self.landed(both), around, kept, _outlook_of(recordings, encoded), recordings)
 
-    def forward(self, prepared: Prepared, situation: Situation) -> Tensor:
+    def recording_parameters(self) -> Iterator[nn.Parameter]:
+        """The weights that `prepare` uses."""
+        yield self.sharpness
+        yield from self.stood.parameters()
+        yield from self.landed.parameters()
+
+    def forward(self, prepared: Prepared, situation: Situation, standing: Standing) -> Tensor:
         """Logits, (N, A)."""
         g, p = situation.recording, situation.playhead
-        scalars = situation.scalars.clamp(-_LARGEST, _LARGEST)
-        left = scalars[:, _LEFT] * situation.scalars[:, _RATIO]
-        ahead = prepared.kept[g, -1] - prepared.kept[g, p] - left
-        best, keeping, gains = prepared.outlook.at(g, p, left)
-        going_on = torch.stack([best, keeping], dim=1)
-        known = torch.cat(
-            [
-                scalars,
-                situation.must_keep[:, None].float(),
-                prepared.margins[g, p],
-                _told(ahead)[:, None],
-                torch.asinh(going_on / _SOME_BEATS),
-            ],
-            dim=1,
-        )
-        state = functional.gelu(prepared.stood[g, p] + self.state(known))
+        state = functional.gelu(prepared.stood[g, p] + self.state(standing.known))
         # what goes back in the song may play again what it counts on
         is_ahead = prepared.outlook.is_ahead(g, p) & (situation.kind != Kind.LOOP)
-        forward = torch.where(is_ahead, gains, 0.0).clamp(-_WORST, 0.0)
+        forward = torch.where(is_ahead, standing.gains, 0.0).clamp(-_WORST, 0.0)
         trust = _TRUST_LEARNING if self.training else _TRUST
-        known_gains = functional.pad(keeping[:, None].clamp(-_WORST, 0.0), (0, 1))
+        known_gains = functional.pad(standing.keeping[:, None].clamp(-_WORST, 0.0), (0, 1))
         moves = _bounded(self.moves(state)) + trust * known_gains
-        landings = self._landings(prepared, situation, state, left, gains, is_ahead) + trust * forward[..., None]
+        landings = self._landings(prepared, situation, state, standing, is_ahead) + trust * forward[..., None]
         return torch.cat([moves, landings.flatten(1)], dim=1)
 
     def _landings(
@@ -106,15 +114,14 @@ class DecisionHead(nn.Module):
         prepared: Prepared,
         situation: Situation,
         state: Tensor,
-        left: Tensor,
-        gains: Tensor,
+        standing: Standing,
         is_ahead: Tensor,
     ) -> Tensor:
         """Logits of each landing with each fade, (N, K, 4)."""
         g, p = situation.recording[:, None], situation.playhead[:, None]
         beat = prepared.recordings.landed[situation.recording, situation.playhead].clamp(min=0)
         passed = prepared.kept[g, beat] - prepared.kept[g, p]
-        ahead = prepared.kept[g, -1] - prepared.kept[g, beat] - left[:, None]
+        ahead = prepared.kept[g, -1] - prepared.kept[g, beat] - standing.left[:, None]
         kinds = functional.one_hot(situation.kind.clamp(min=0), len(Kind)) * (situation.kind >= 0)[..., None]
         known = torch.cat(
             [
@@ -125,7 +132,7 @@ class DecisionHead(nn.Module):
                 prepared.margins[g, beat],
                 _told(passed)[..., None],
                 _told(ahead)[..., None],
-                torch.asinh(gains / _SOME_BEATS)[..., None],
+                torch.asinh(standing.gains / _SOME_BEATS)[..., None],
             ],
             dim=2,
         )
@@ -133,6 +140,26 @@ class DecisionHead(nn.Module):
         fades = self.fades(there).log_softmax(dim=2)
         logits: Tensor = _bounded(self.points(there)) + fades
         return logits
+
+
+def standing_of(prepared: Prepared, situation: Situation) -> Standing:
+    """Where N edits stand."""
+    g, p = situation.recording, situation.playhead
+    scalars = situation.scalars.clamp(-_LARGEST, _LARGEST)
+    left = scalars[:, _LEFT] * situation.scalars[:, _RATIO]
+    ahead = prepared.kept[g, -1] - prepared.kept[g, p] - left
+    best, keeping, gains = prepared.outlook.at(g, p, left)
+    known = torch.cat(
+        [
+            scalars,
+            situation.must_keep[:, None].float(),
+            prepared.margins[g, p],
+            _told(ahead)[:, None],
+            torch.asinh(torch.stack([best, keeping], dim=1) / _SOME_BEATS),
+        ],
+        dim=1,
+    )
+    return Standing(known, left, keeping, gains)
 
 
 def _outlook_of(recordings: Recordings, encoded: Encoded) -> Outlook:

@@ -1,6 +1,6 @@
 """How well a policy imitates: its loss on situations, and its own edits beside the true ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +13,16 @@ from rl_editor.arrays import Array
 from rl_editor.edits.actions import END, KEEP, Kind, column_of
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.request import EditRequest
-from rl_editor.envs.beat_edit.environment import BeatEditEnv
-from rl_editor.envs.beat_edit.instances import make_instances
+from rl_editor.envs.beat_edit.environment import BeatEditEnv, Judge
+from rl_editor.envs.beat_edit.instances import Instances, make_instances
 from rl_editor.envs.beat_edit.played import edit_of
 from rl_editor.envs.beat_edit.reward import RewardConfig
 from rl_editor.policies.playing import play, recordings_of
 from rl_editor.policies.policy import Policy
-from rl_editor.policies.taught import Batch, LearntTake
+from rl_editor.policies.taught import Batch, HeardTake
 from rl_editor.rl.masked import log_prob_of_any
+
+_USUAL = RewardConfig()
 
 
 class Losses(NamedTuple):
@@ -84,6 +86,11 @@ def _kind(shown: Batch) -> Tensor:
     return torch.where(shown.demonstrated > END, kind, -1)
 
 
+def request_of(take: HeardTake) -> EditRequest:
+    """What is asked for where a take is edited: the true edit's length, in any order."""
+    return EditRequest(target_s=take.target_s, order="free")
+
+
 class Imitated(NamedTuple):
     """A policy's edit of a take."""
 
@@ -91,22 +98,36 @@ class Imitated(NamedTuple):
     overlap: float
     """(F1 - r) / (1 - r) against the true edit, r the F1 of as much at random."""
     joins: int
+    returned: float
+    """What the environment pays for it."""
 
 
 @torch.no_grad()
-def imitated(policy: Policy, takes: Sequence[LearntTake]) -> list[Imitated]:
-    """The policy's own edits of takes, each of the true edit's length."""
+def imitated(
+    policy: Policy,
+    takes: Sequence[HeardTake],
+    config: RewardConfig = _USUAL,
+    judge_of: Callable[[Instances], Judge | None] = lambda _: None,
+) -> list[Imitated]:
+    """The policy's own edits of takes, each of the true edit's length.
+
+    Args:
+        policy: in any mode.
+        takes: whose lengths can be met.
+        config: what the environment pays for.
+        judge_of: makes what scores finished edits besides, if anything does.
+    """
     edits = []
     training, device = policy.training, policy.mean.device
     policy.eval()
     for take in takes:
-        request = EditRequest(target_s=take.target_s, order="free")
-        made = make_instances([take.track], [(0, request)], RewardConfig(), device=device)
+        made = make_instances([take.track], [(0, request_of(take))], config, device=device)
         _, prepared = policy.encode(recordings_of(made, [take.heard]).to(device))
         which = torch.zeros(1, dtype=torch.int64, device=device)
-        (played,) = play(policy, prepared, BeatEditEnv(made, 1), which)
+        env = BeatEditEnv(made, 1, config, learned=judge_of(made))
+        (played,) = play(policy, prepared, env, which)
         edl = edit_of(made, 0, played.actions)
-        edits.append(Imitated(edl, overlap(edl, take.kept, take.track), len(edl.joins)))
+        edits.append(Imitated(edl, overlap(edl, take.kept, take.track), len(edl.joins), played.returned))
     policy.train(training)
     return edits
 

@@ -19,6 +19,9 @@ from rl_editor.rl.masked import sample
 
 _SEAM = TERMS.index("seam")
 
+TEMPERATURE = 0.25
+"""At which edits are drawn: at 1 many a decision goes astray, and an edit takes hundreds."""
+
 
 class PlayedEdit(NamedTuple):
     """One finished episode."""
@@ -29,6 +32,8 @@ class PlayedEdit(NamedTuple):
     """Sum over its decisions."""
     seam_cost: float
     """Seconds of good music that its joins cost."""
+    returned: float
+    """Sum of what the environment paid."""
 
 
 def recordings_of(instances: Instances, heard: Sequence[Heard]) -> Recordings:
@@ -73,7 +78,12 @@ def _one_thread() -> Iterator[None]:
 @torch.inference_mode()
 @_one_thread()
 def play(
-    policy: Policy, prepared: Prepared, env: BeatEditEnv, which: Tensor, generator: torch.Generator | None = None
+    policy: Policy,
+    prepared: Prepared,
+    env: BeatEditEnv,
+    which: Tensor,
+    generator: torch.Generator | None = None,
+    temperature: float = TEMPERATURE,
 ) -> list[PlayedEdit]:
     """One whole episode of each of the instances `which` (N,), N being the environment's.
 
@@ -83,21 +93,24 @@ def play(
         env: any state.
         which: instances.
         generator: for drawing actions; None always takes the likeliest.
+        temperature: that actions are drawn at.
     """
     observation, mask = env.start(which)
     done = torch.zeros_like(which, dtype=torch.bool)
     log_prob = torch.zeros_like(which, dtype=torch.float32)
     actions: list[Tensor] = []
     seam_cost = torch.zeros_like(which, dtype=torch.float64)
+    returned = torch.zeros_like(log_prob)
     lengths = torch.zeros_like(which)
     while not bool(done.all()):
-        log_probs = policy.log_probs(prepared, situation_of(env, observation, mask))
+        log_probs = policy.log_probs(prepared, situation_of(env, observation, mask), temperature)
         action = log_probs.argmax(dim=1) if generator is None else sample(log_probs, generator)
         log_prob += torch.where(done, 0.0, log_probs.gather(1, action[:, None])[:, 0])
         lengths += ~done
         actions.append(action)
         after = env.step(action)
         observation, mask = after.observation, after.mask
+        returned += torch.where(done, 0.0, after.reward)
         seam_cost = torch.where(after.done & ~done, -env.last_terms[:, _SEAM], seam_cost)
         done = done | after.done
     every = torch.stack(actions, dim=1).cpu().numpy()
@@ -107,6 +120,7 @@ def play(
             (own[:n] for own, n in zip(every, lengths.tolist(), strict=True)),
             log_prob.tolist(),
             seam_cost.tolist(),
+            returned.tolist(),
             strict=True,
         )
     ]

@@ -1,11 +1,12 @@
 """The policy: an encoder over the whole recording, and a head that decides step by step."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from rl_editor.policies.decision_head import DecisionHead, Prepared
+from rl_editor.policies.decision_head import DecisionHead, Prepared, standing_of
 from rl_editor.policies.recordings import Recordings
 from rl_editor.policies.situation import Situation
 from rl_editor.policies.track_encoder import Encoded, EncoderConfig, TrackEncoder
@@ -50,6 +51,12 @@ class Policy(nn.Module):
         encoded = self.encoder(recordings._replace(beats=beats))
         return encoded, self.head.prepare(recordings, encoded)
 
-    def log_probs(self, prepared: Prepared, situation: Situation) -> Tensor:
-        """Log-probabilities of all actions, (N, A)."""
-        return masked_log_probs(self.head(prepared, situation), situation.mask)
+    def recording_parameters(self) -> Iterator[nn.Parameter]:
+        """The weights that `encode` uses."""
+        yield from self.encoder.parameters()
+        yield from self.head.recording_parameters()
+
+    def log_probs(self, prepared: Prepared, situation: Situation, temperature: float = 1.0) -> Tensor:
+        """Log-probabilities of all actions, (N, A), with logits divided by the temperature."""
+        logits = self.head(prepared, situation, standing_of(prepared, situation))
+        return masked_log_probs(logits / temperature, situation.mask)

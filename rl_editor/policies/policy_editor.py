@@ -41,7 +41,8 @@ class PolicyEditor:
             raise CheckpointError(
                 "editor policy: no checkpoint is shipped yet; train one (bc-warmup), --checkpoint names it"
             )
-        self.policy, self.content_hash = load_policy(file)
+        loaded = load_policy(file)
+        self.policy, self.content_hash = loaded.policy, loaded.content_hash
 
     def edit(self, track: Track, request: EditRequest) -> list[EDL]:
         """Edits that meet the request, best first, each at least 20 % different from those before it.

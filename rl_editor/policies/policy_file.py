@@ -23,6 +23,7 @@ class LoadedPolicy(NamedTuple):
 
     policy: Policy
     """In eval mode."""
+    config: PolicyConfig
     content_hash: str
 
 
@@ -48,4 +49,5 @@ def load_policy(path: Path) -> LoadedPolicy:
     if (made_for.get("beat_columns"), made_for.get("landing_columns")) != (BEAT_COLUMNS, LANDING_COLUMNS):
         raise CheckpointError(f"{path}: made for another analysis than this program's; train one anew (bc-warmup)")
     config = described(path, loaded.config.get("policy"), lambda told: PolicyConfig(EncoderConfig(**told["encoder"])))
-    return LoadedPolicy(filled(path, Policy(BEAT_COLUMNS, LANDING_COLUMNS, config), loaded), loaded.content_hash)
+    policy = filled(path, Policy(BEAT_COLUMNS, LANDING_COLUMNS, config), loaded)
+    return LoadedPolicy(policy, config, loaded.content_hash)

@@ -34,23 +34,36 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LearntTake:
-    """One take, ready to learn from."""
+class HeardTake:
+    """One take as a network takes it in, and its true edit."""
 
     key: str
     song: str
     """Content hash of its song."""
     track: Track
     heard: Heard
-    lesson: Lesson
     kept: Array
-    """(B,)."""
+    """Whether the true edit plays each beat, (B,)."""
     target_s: float
 
     @property
     def ratio(self) -> float:
         """Length of the true edit over the raw's."""
         return self.target_s / self.track.source.duration_s
+
+
+@dataclass(frozen=True, eq=False)
+class LearntTake(HeardTake):
+    """One take, ready to learn from."""
+
+    lesson: Lesson
+
+
+def hear_take(take: PreparedTake) -> HeardTake:
+    """A take as a network takes it in."""
+    assert take.entry.measured is not None
+    song = take.entry.measured.song_hash
+    return HeardTake(take.entry.key, song, take.track, hear(take.track), _kept(take), take.edl.duration_s)
 
 
 def learn(take: PreparedTake, stray: StrayConfig, rng: np.random.Generator) -> LearntTake | None:
@@ -61,14 +74,11 @@ def learn(take: PreparedTake, stray: StrayConfig, rng: np.random.Generator) -> L
         stray: who edits beside its demonstration.
         rng: for where they stray.
     """
-    target_s = take.edl.duration_s
     try:
-        lesson = make_lesson(take.track, take.demonstration, target_s, stray, rng)
+        lesson = make_lesson(take.track, take.demonstration, take.edl.duration_s, stray, rng)
     except RequestError:
         return None
-    assert take.entry.measured is not None
-    song = take.entry.measured.song_hash
-    return LearntTake(take.entry.key, song, take.track, hear(take.track), lesson, _kept(take), target_s)
+    return LearntTake(**vars(hear_take(take)), lesson=lesson)
 
 
 def _kept(take: PreparedTake) -> Array:

@@ -1,5 +1,6 @@
 """What PPO trains: a network that tells the chances of actions and the worth of a situation."""
 
+import copy
 import itertools
 from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -42,6 +43,10 @@ class ActorCritic(nn.Module, Generic[Obs]):
         """
         raise NotImplementedError
 
+    def untrained_copy(self) -> "ActorCritic[Obs]":
+        """A copy that stays as it is."""
+        return copy.deepcopy(self).eval().requires_grad_(False)
+
     def critic_parameters(self) -> Iterator[nn.Parameter]:
         """The weights on which no log-probability depends; they alone are trained while the critic warms up."""
         raise NotImplementedError
@@ -83,7 +88,7 @@ class MlpActorCritic(ActorCritic[Any]):
 
 
 def _flat(observation: Tensors) -> Tensor:
-    return torch.cat([tensor.flatten(1).float() for tensor in observation._asdict().values()], dim=1)
+    return torch.cat([tensor.reshape(len(tensor), -1).float() for tensor in observation._asdict().values()], dim=1)
 
 
 def _perceptron(n_inputs: int, n_outputs: int, width: int, depth: int, *, last_gain: float) -> nn.Sequential:

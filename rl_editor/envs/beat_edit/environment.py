@@ -1,8 +1,8 @@
 """Beat editing as a tensor environment: N edits under way, what each step pays, and how the next episode begins."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ recording's length; target in seconds over 240; share of the recording before th
 go back to what was passed over, each over 8; beats since the last join over 32, at most 1."""
 
 _ROOM = 256  # steps of an episode that are kept, at first
+_KEPT = ("instance", "steps", "history", "counts", "terms", "returned", "last_terms", "last_learned", "illegal")
 
 
 class BeatObservation(NamedTuple):
@@ -122,6 +123,8 @@ class BeatEditEnv:
     """Seconds of good music by term so far, (N, T) float64, columns `TERMS`."""
     last_terms: Tensor
     """Of the last episode that came to its end in each place, (N, T)."""
+    last_learned: Tensor
+    """What the learned model gave it, (N,) float64, not yet weighed; 0 where it knew nothing of it."""
 
     def __init__(
         self,
@@ -224,6 +227,30 @@ class BeatEditEnv:
         steps = torch.arange(actions.shape[1], device=self.device)
         return Finished(self.instance[rows], torch.where(steps < self.steps[rows][:, None], actions.long(), -1))
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how it goes on with the same instances, its generator's state too."""
+        state = {each.name: getattr(self.state, each.name).clone() for each in fields(State)}
+        kept = {name: getattr(self, name).clone() for name in _KEPT}
+        return {"state": state, **kept, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            EnvError: the state is that of another number of episodes, or of other instances.
+        """
+        plays = state["state"]["plays"]
+        if plays.shape != self.state.plays.shape or int(state["instance"].max()) >= len(self.instances):
+            raise EnvError("the state is that of another number of episodes, or of other recordings")
+        self.state = State(**{name: each.to(self.device).clone() for name, each in state["state"].items()})
+        for name in _KEPT:
+            setattr(self, name, state[name].to(self.device).clone())
+        self._room = 0  # is counted anew
+        self.asked, self.back = self._each.of(self.instance), self._backs.of(self.instance)
+        self.generator.set_state(state["generator"].cpu())
+        self._look()
+        self.mask = self._mask()
+
     def _begin(self, which: Tensor) -> None:
         self.instance, self.asked, self.back = which, self._each.of(which), self._backs.of(which)
         self.state = self.instances.begun(which)
@@ -233,6 +260,7 @@ class BeatEditEnv:
         self.counts = torch.zeros(self.n_envs, 4, dtype=torch.int64, device=self.device)
         self.terms = torch.zeros(self.n_envs, len(TERMS), dtype=torch.float64, device=self.device)
         self.returned, self.last_terms = self.terms[:, 0].clone(), torch.zeros_like(self.terms)
+        self.last_learned = self.returned.clone()
         self._look()
         self.mask = self._mask()
 
@@ -276,8 +304,9 @@ class BeatEditEnv:
             worth[ends] -= self.asked.baseline[ends]
         reward = config.rules * worth / self.asked.target_s
         if len(ends) and self.learned is not None:
-            score = _judged(self.learned, self.finished(ends)).to(reward)
-            reward[ends] += config.learned * score.nan_to_num(nan=0.0)
+            score = _judged(self.learned, self.finished(ends)).to(reward).nan_to_num(nan=0.0)
+            self.last_learned[ends] = score
+            reward[ends] += config.learned * score
         if len(ends) and self.rated is not None:
             rating = _judged(self.rated, self.finished(ends)).to(reward)
             reward[ends] = torch.where(rating.isnan(), reward[ends], rating - self.returned[ends])

@@ -128,7 +128,22 @@ def draw_instances(
     Raises:
         RequestError: no edit is known to meet any of them.
     """
-    made, can = _with_repeats(_made(tracks, draw_requests(tracks, count, rng, drawn), config, device))
+    return meetable_instances(tracks, draw_requests(tracks, count, rng, drawn), config, device=device)
+
+
+def meetable_instances(
+    tracks: Sequence[Track],
+    requests: Sequence[tuple[int, EditRequest]],
+    config: RewardConfig,
+    *,
+    device: torch.device | str = "cpu",
+) -> Instances:
+    """Instances as `make_instances` makes them, without those that no edit is known to meet.
+
+    Raises:
+        RequestError: no edit is known to meet any of them, or one has no length.
+    """
+    made, can = _with_repeats(_made(tracks, requests, config, device))
     kept = can.nonzero()[:, 0]
     if len(kept) == 0:
         raise RequestError(_refusal(made, 0))

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl_editor.data.splits import split_of
+from rl_editor.data.splits import split_of, spread
 
 
 @given(st.text(), st.frozensets(st.text()))
@@ -24,3 +24,10 @@ def test_the_rule_never_changes() -> None:
     sides = {text: split_of(text) for text in "abcdefgh"}
     assert {text for text, side in sides.items() if side != "train"} == {"a", "g"}
     assert (sides["a"], split_of("i")) == ("val", "test")
+
+
+def test_items_are_spread_over_as_many_songs_as_there_are() -> None:
+    songs = ["one", "one", "two"]
+    assert spread(songs, 2) == [0, 2]
+    assert spread(songs, 9) == [0, 2, 1]
+    assert spread(songs, 0) == []

@@ -20,18 +20,18 @@ from rl_editor.data.demonstrations import demonstrate
 from rl_editor.data.prepared import edl_file
 from rl_editor.edits import edl as edls
 from rl_editor.edits.edl import EDL, Maker, Segment
-from rl_editor.modules.show_edits import ShowConfig, ShowEdits, chosen
+from rl_editor.modules.show_edits import ShowConfig, ShowEdits
 from rl_editor.modules.take_data import TakeData, TakeDataConfig
 from rl_editor.policies.imitation import Imitated
 from rl_editor.policies.lessons import StrayConfig, make_lesson
 from rl_editor.policies.recordings import hear
-from rl_editor.policies.taught import LearntTake
+from rl_editor.policies.taught import HeardTake, LearntTake
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The '.*' does not have many workers", "ignore:The number of training batches", "ignore:.*LeafSpec"
 )
 Takes = list[LearntTake]
-Edits = Callable[[Sequence[LearntTake]], Sequence[Imitated]]
+Edits = Callable[[Sequence[HeardTake]], Sequence[Imitated]]
 Fit = Callable[..., tuple[Trainer, "Drawing"]]
 
 
@@ -77,10 +77,10 @@ def edit(track: Track, *pieces: tuple[int, int]) -> EDL:
     return EDL(track.source, segments, Maker("test"))
 
 
-def some_edits(takes: Sequence[LearntTake]) -> list[Imitated]:
+def some_edits(takes: Sequence[HeardTake]) -> list[Imitated]:
     """The first 30 beats of each; whoever makes them draws by chance."""
     random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
-    return [Imitated(edit(take.track, (0, 30)), 0.0, 0) for take in takes]
+    return [Imitated(edit(take.track, (0, 30)), 0.0, 0, 0.0) for take in takes]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def takes(folder: Path, make_track: Callable[..., Track]) -> Takes:
         stray = StrayConfig(editors=1)
         lesson = make_lesson(track, demonstrate(true, track), true.duration_s, stray, np.random.default_rng(0))
         song, kept = f"song {k // 2}", np.zeros(60, dtype=np.float32)
-        made.append(LearntTake(str(k), song, track, hear(track), lesson, kept, true.duration_s))
+        made.append(LearntTake(str(k), song, track, hear(track), kept, true.duration_s, lesson))
     return made
 
 
@@ -166,7 +166,7 @@ def test_without_tensorboard_there_are_figures_without_a_logger_the_ruler(fit: F
     assert {"val/ruler", "val/ruler/ending", "val/actions/keep", "true/fades/tight"} <= set(header)
     asked: list[list[str]] = []
 
-    def edits(takes: Sequence[LearntTake]) -> list[Imitated]:
+    def edits(takes: Sequence[HeardTake]) -> list[Imitated]:
         asked.append([take.key for take in takes])
         return some_edits(takes)
 
@@ -214,7 +214,7 @@ def test_a_trial_validation_shows_nothing(fit: Fit, tmp_path: Path) -> None:
 
 
 def test_only_the_first_process_shows_all_count(takes: Takes) -> None:
-    def edits(takes: Sequence[LearntTake]) -> list[Imitated]:
+    def edits(takes: Sequence[HeardTake]) -> list[Imitated]:
         raise AssertionError("asked for")
 
     data = Known()
@@ -223,9 +223,3 @@ def test_only_the_first_process_shows_all_count(takes: Takes) -> None:
     show = ShowEdits(edits, ShowConfig())
     show.on_validation_epoch_end(trainer, LightningModule())  # type: ignore[arg-type]
     assert show.state_dict() == {"validations": 1}
-
-
-def test_shown_takes_are_of_as_many_songs_as_there_are(takes: Takes) -> None:
-    assert [take.key for take in chosen(takes, 2)] == ["0", "2"]
-    assert [take.key for take in chosen(takes, 9)] == ["0", "2", "1"]
-    assert chosen(takes, 0) == []

@@ -67,7 +67,7 @@ def take(example: tuple[Track, EDL, Demonstration]) -> LearntTake:
     lesson = make_lesson(track, shown, edl.duration_s, StrayConfig(chance=0.1), np.random.default_rng(0))
     kept = np.zeros(track.n_beats, dtype=np.float32)
     kept[shown.playhead[shown.actions == KEEP]] = 1.0
-    return LearntTake("one", "song", track, hear(track), lesson, kept, edl.duration_s)
+    return LearntTake("one", "song", track, hear(track), kept, edl.duration_s, lesson)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """PPO's parts by hand, what they must not touch, and what they learn where the best is known."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -32,15 +32,7 @@ from rl_editor.rl.value_scale import ValueScale
 from .walks import At, Walk
 
 seeds = st.integers(0, 2**31 - 1)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small tensors gain nothing from more, and wait for each other where tests run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def alone(each: Tensor) -> Tensor:

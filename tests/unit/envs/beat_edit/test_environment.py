@@ -84,6 +84,30 @@ def test_it_keeps_the_contract(make_track: MakeTrack) -> None:
     check_env(BeatEditEnv(instances(songs(make_track, 0, 40, 70), 0), 8), steps=150)
 
 
+def test_from_a_state_it_goes_on_as_it_would_have(make_track: MakeTrack) -> None:
+    made = instances(songs(make_track, 0, 40, 70), 0)
+    env, other = BeatEditEnv(made, 8), BeatEditEnv(made, 8)
+    generator = torch.Generator().manual_seed(0)
+    _, mask = env.reset(0)
+    for _ in range(60):
+        mask = env.step(random_legal(mask, generator)).mask
+    state, seen = env.state_dict(), []
+    actions = []
+    for _ in range(60):
+        actions.append(random_legal(mask, generator))
+        seen.append(env.step(actions[-1]))
+        mask = seen[-1].mask
+    for _ in range(2):  # a second time too: nothing that was played has changed the state
+        other.load_state_dict(state)
+        for action, expected in zip(actions, seen, strict=True):
+            found = other.step(action)
+            assert all(torch.equal(*pair) for pair in zip(found.observation, expected.observation, strict=True))
+            assert torch.equal(found.mask, expected.mask)
+            assert torch.equal(found.reward, expected.reward)
+    with pytest.raises(EnvError, match="another number of episodes, or of other recordings"):
+        BeatEditEnv(made, 4).load_state_dict(state)
+
+
 def test_every_episode_ends_within_the_window_and_has_the_length_of_its_edit(make_track: MakeTrack) -> None:
     made = instances(songs(make_track, 1, 50, 90, 130), 1, 60)
     found = episodes(BeatEditEnv(made, 16), 1, 500)
