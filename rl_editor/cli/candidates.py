@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,11 @@ def parser() -> CommandParser:
     add("--slack", type=seconds, default=2.0, metavar="TIME", help="most that a length may differ (default 2s)")
     add("--editors", default=_EDITORS, metavar="NAMES", help=f"who edits, with commas between (default {_EDITORS})")
     add("--checkpoint", action="append", default=[], metavar="RUN", help="a policy that edits too; repeatable")
+    add(
+        "--temperature", type=positive, action="append", metavar="T",
+        help="that a policy's edits beside its likeliest one are drawn at (default 0.6); of several each policy edits "
+        "at each",
+    )  # fmt: skip
     add("--seed", type=int, default=0, help="for editors that draw by chance")
     add_store_option(parser)
     add("--overwrite", action="store_true", help="replace files that are there already")
@@ -110,12 +116,16 @@ def _places(args: "Namespace") -> list[_Place]:
 
 
 def _editors(args: "Namespace") -> "dict[str, Editor]":
-    """Who edits, by name; a policy's is that of its run or file."""
+    """Who edits, by name; a policy's is that of its run or file, with its temperature where one was asked for."""
     from rl_editor.checkpoints import find
     from rl_editor.edits.registry import load_editor
 
     names = [name.strip() for name in args.editors.split(",") if name.strip()]
-    policies = {f"policy {name}": load_editor("policy", checkpoint=find(name, "policy")) for name in args.checkpoint}
+    policies = {}
+    for name, temperature in product(args.checkpoint, args.temperature or [None]):
+        options = {} if temperature is None else {"temperature": temperature}
+        called = f"policy {name}" if temperature is None else f"policy {name} at {temperature:g}"
+        policies[called] = load_editor("policy", checkpoint=find(name, "policy"), **options)
     editors = policies | {name: load_editor(name) for name in names}
     if not editors:
         raise RequestError("nobody edits: --editors is empty and there is no --checkpoint")

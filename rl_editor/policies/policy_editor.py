@@ -15,7 +15,7 @@ from rl_editor.envs.beat_edit.instances import Instances, make_instances
 from rl_editor.envs.beat_edit.played import edit_of
 from rl_editor.envs.beat_edit.reward import RewardConfig
 from rl_editor.errors import CheckpointError
-from rl_editor.policies.playing import PlayedEdit, play, recordings_of
+from rl_editor.policies.playing import TEMPERATURE, PlayedEdit, play, recordings_of
 from rl_editor.policies.policy_file import NAME, load_policy
 from rl_editor.policies.recordings import Heard, batched, hear
 from rl_editor.policies.track_encoder import natural_ratio
@@ -26,16 +26,17 @@ _DRAWS = 8  # drawn edits for each one that is asked for, where several are
 class PolicyEditor:
     """Takes the likeliest action at every step, or the best of several drawn edits."""
 
-    def __init__(self, checkpoint: Path | None = None, best_of: int = 1) -> None:
+    def __init__(self, checkpoint: Path | None = None, best_of: int = 1, temperature: float = TEMPERATURE) -> None:
         """Load a policy.
 
         Args:
             checkpoint: its file; None takes the shipped one.
             best_of: edits to choose from, the likeliest one among them; chosen is the one of the best joins.
+            temperature: that edits beside the likeliest one are drawn at.
         Raises:
             CheckpointError: it can't be used, or none is shipped.
         """
-        self.best_of = best_of
+        self.best_of, self.temperature = best_of, temperature
         file = checkpoint or shipped_policy()
         if file is None:
             raise CheckpointError(
@@ -82,7 +83,7 @@ class PolicyEditor:
             return first, instances
         generator = torch.Generator().manual_seed(request.seed)
         which = torch.zeros(draws, dtype=torch.int64)
-        drawn = play(self.policy, prepared, BeatEditEnv(instances, draws), which, generator)
+        drawn = play(self.policy, prepared, BeatEditEnv(instances, draws), which, generator, self.temperature)
         if self.best_of > 1:
             return sorted([*first, *drawn], key=lambda each: each.seam_cost), instances
         return [*first, *sorted(drawn, key=lambda each: -each.log_prob)], instances

@@ -23,8 +23,9 @@ def masked_log_probs(logits: Tensor, mask: Tensor) -> Tensor:
 
 def entropy(log_probs: Tensor) -> Tensor:
     """Entropy in nats of `masked_log_probs`, (...)."""
-    legal = log_probs > ILLEGAL
-    return -(log_probs.exp() * log_probs.masked_fill(~legal, 0.0)).sum(dim=-1)
+    # 0 and not `ILLEGAL` goes into exp, where an underflow takes many times as long
+    known = log_probs.masked_fill(log_probs <= ILLEGAL, 0.0)
+    return -(known.exp() * known).sum(dim=-1)
 
 
 def sample(log_probs: Tensor, generator: torch.Generator) -> Tensor:

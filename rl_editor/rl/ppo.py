@@ -209,7 +209,7 @@ def update(
         for part in _minibatches(decisions, config.minibatches, config.epochs, generator):
             log_probs, value = actor_critic(actor_critic.prepare(), part.observation, part.mask)
             choices = left_a_choice(part.mask).float()
-            log_ratio = _log_ratio(log_probs.detach(), part)
+            log_ratio = _log_ratio(log_probs.detach(), part.action, part.log_prob)
             count, moved = average(torch.stack([choices.sum(), (_k3(log_ratio) * choices).sum()]))
             if not seen:
                 first = average((log_ratio.exp() - 1.0).abs().max())
@@ -239,27 +239,27 @@ def losses(
         kl_weight: of the distance from the reference.
         count: what sums over decisions that left a choice are divided by, ().
     """
-    log_probs, choices = log_probs.float(), left_a_choice(part.mask).float()
-    log_ratio = _log_ratio(log_probs, part)
+    rows = left_a_choice(part.mask).nonzero()[:, 0]  # all that the actor learns from
+    log_probs, mask, advantage = (each.index_select(0, rows) for each in (log_probs.float(), part.mask, part.advantage))
+    log_ratio = _log_ratio(log_probs, part.action[rows], part.log_prob[rows])
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
-    gain = torch.minimum(ratio * part.advantage, clipped * part.advantage)
+    gain = torch.minimum(ratio * advantage, clipped * advantage)
     spread = entropy(log_probs)
-    distance = torch.zeros_like(spread) if part.reference is None else kl(log_probs, part.reference)
+    distance = torch.zeros_like(spread) if part.reference is None else kl(log_probs, part.reference[rows])
 
     def mean(each: Tensor) -> Tensor:
-        return (each * choices).sum() / count
+        return each.sum() / count
 
     policy_loss = -mean(gain)
     value_loss = (value.float() - part.target).square().mean()
     total = policy_loss + config.value_weight * value_loss - config.entropy_weight * mean(spread)
     if part.reference is not None:
         total = total + kl_weight * mean(distance)
-    most = part.mask.sum(dim=1).clamp(min=2).float().log()
     told = (
         policy_loss,
         value_loss,
-        mean(spread / most),
+        mean(spread / mask.sum(dim=1).float().log()),
         mean(_k3(log_ratio)),
         mean(((ratio - 1.0).abs() > config.clip).float()),
         mean(distance),
@@ -274,8 +274,9 @@ def kl(log_probs: Tensor, reference: Tensor) -> Tensor:
         log_probs: (..., A).
         reference: (..., A), with the same legal actions.
     """
-    legal = log_probs > ILLEGAL
-    return (log_probs.exp() * (log_probs - reference.float()).masked_fill(~legal, 0.0)).sum(dim=-1)
+    illegal = log_probs <= ILLEGAL
+    known = log_probs.masked_fill(illegal, 0.0)  # exp is slow where it underflows
+    return (known.exp() * (known - reference.float().masked_fill(illegal, 0.0))).sum(dim=-1)
 
 
 def adapted(weight: float, distance: float, budget: float) -> float:
@@ -321,7 +322,7 @@ def _minibatches(
     for _ in range(epochs):
         order = torch.randperm(size, generator=generator, device=generator.device)
         for rows in order.tensor_split(min(parts, size)):
-            yield _mapped(lambda each, rows=rows: each[rows], decisions)  # type: ignore[misc]
+            yield _mapped(lambda each, rows=rows: each.index_select(0, rows), decisions)  # type: ignore[misc]
 
 
 def _mapped(change: Callable[[Tensor], Tensor], decisions: Decisions[Obs]) -> Decisions[Obs]:
@@ -336,9 +337,9 @@ def _mapped(change: Callable[[Tensor], Tensor], decisions: Decisions[Obs]) -> De
     )
 
 
-def _log_ratio(log_probs: Tensor, part: Decisions[Any]) -> Tensor:
+def _log_ratio(log_probs: Tensor, action: Tensor, log_prob: Tensor) -> Tensor:
     """How much likelier the actions are now than when they were chosen, (M,)."""
-    return log_probs.float().gather(1, part.action[:, None])[:, 0] - part.log_prob
+    return log_probs.float().gather(1, action[:, None])[:, 0] - log_prob
 
 
 def _k3(log_ratio: Tensor) -> Tensor:

@@ -45,6 +45,18 @@ def test_candidates_differ_are_of_one_length_and_can_be_made_again(
     assert capsys.readouterr().err == f"rl-editor: {out / 'jam/1.wav'}: exists already; --overwrite replaces it\n"
 
 
+def test_a_policy_edits_at_each_temperature_and_can_do_so_again(jam: Path, tmp_path: Path) -> None:
+    asked = ("--editors", "", "--checkpoint", "policy", "--temperature", 0.2, "--temperature", 8, "--keep", 0.3)
+    assert rl_editor("candidates", jam, "-o", tmp_path, *asked, "--n", 4, "--quiet") == 0
+    listed = json.loads((tmp_path / "jam/candidates.json").read_text())["candidates"]
+    assert {each["made_by"] for each in listed} == {"policy policy at 0.2", "policy policy at 8"}
+    track = stored_track(read_audio(jam), chosen_store(None), ignore)
+    for each in listed:
+        request = EditRequest(**{**each["request"], "locks": (), "bans": ()})
+        editor = load_editor("policy", temperature=float(each["made_by"].rpartition(" ")[2]))
+        assert edl_hash(editor.edit(track, request)[each["rank"]]) == each["edl_hash"]
+
+
 def test_without_a_length_all_take_the_first_editors(jam: Path, tmp_path: Path) -> None:
     asked = ("--editors", "sections,random", "--n", 2, "--slack", "3", "--quiet")
     assert rl_editor("candidates", jam, "-o", tmp_path, *asked) in (0, 1)  # a jam that is all music leaves one edit
