@@ -24,7 +24,7 @@ from rl_editor.data.splits import Split
 from rl_editor.errors import CheckpointError, EnvError, RecipeError
 from rl_editor.modules.tasks import Task
 from rl_editor.rl.actor_critic import ActorCritic, MlpActorCritic
-from rl_editor.rl.ppo import PPOConfig, Update, adapted, decisions_of, left_a_choice, log_probs_of, update
+from rl_editor.rl.ppo import PPOConfig, Update, adapted, annealed, decisions_of, left_a_choice, log_probs_of, update
 from rl_editor.rl.rollout import Ended, Environment, Player, Rollout, best_play
 from rl_editor.rl.value_scale import ValueScale
 
@@ -119,6 +119,8 @@ class PPOModule(LightningModule):
         """Play a rollout, and learn from it."""
         began, config, player = time.perf_counter(), self.config, self._player
         assert player is not None
+        for group in self._optimiser().param_groups:
+            group["lr"] = annealed(config, self.current_epoch)
         rollout, ended = player.collect(self.actor_critic, config.n_steps)
         reference = log_probs_of(self._reference[0], rollout) if self._reference else None
         decisions, foreseen = decisions_of(
@@ -203,11 +205,14 @@ class PPOModule(LightningModule):
             self._reference[0].load_state_dict(kept["reference"])
 
     def _step(self) -> None:
-        optimiser = self.optimizers()
-        assert not isinstance(optimiser, list)
-        self.clip_gradients(cast(torch.optim.Optimizer, optimiser), self.config.clip_norm, "norm")
+        optimiser = self._optimiser()
+        self.clip_gradients(optimiser, self.config.clip_norm, "norm")
         optimiser.step()
         optimiser.zero_grad()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        """Adam, in Lightning's wrapping."""
+        return cast(torch.optim.Optimizer, self.optimizers())
 
     def averaged(self, figures: Sequence[float]) -> list[float]:
         """Means over processes."""

@@ -70,6 +70,8 @@ class DecisionHead(nn.Module):
         super().__init__()
         n_margins = _BEFORE + _AFTER
         self.sharpness = nn.Parameter(torch.zeros(()))
+        # how much more the network has to say and the outlook is trusted, as logarithms: who imitates can't know
+        self.say, self.trust = (nn.Parameter(torch.zeros(()), requires_grad=False) for _ in range(2))
         self.stood = nn.Linear(2 * width, width)
         self.landed = nn.Linear(2 * width, width)
         self.state = nn.Linear(STANDING_COLUMNS, width)
@@ -90,6 +92,11 @@ class DecisionHead(nn.Module):
         kept = functional.pad(worth.cumsum(dim=1), (1, 0))
         return Prepared(self.stood(both), self.landed(both), around, kept, _outlook_of(recordings, encoded), recordings)
 
+    def learn_whom_to_trust(self) -> None:
+        """From now on how much the network has to say beside the outlook is learned too."""
+        self.say.requires_grad_(True)
+        self.trust.requires_grad_(True)
+
     def recording_parameters(self) -> Iterator[nn.Parameter]:
         """The weights that `prepare` uses."""
         yield self.sharpness
@@ -103,9 +110,9 @@ class DecisionHead(nn.Module):
         # what goes back in the song may play again what it counts on
         is_ahead = prepared.outlook.is_ahead(g, p) & (situation.kind != Kind.LOOP)
         forward = torch.where(is_ahead, standing.gains, 0.0).clamp(-_WORST, 0.0)
-        trust = _TRUST_LEARNING if self.training else _TRUST
+        trust = (_TRUST_LEARNING if self.training else _TRUST) * self.trust.exp()
         known_gains = functional.pad(standing.keeping[:, None].clamp(-_WORST, 0.0), (0, 1))
-        moves = _bounded(self.moves(state)) + trust * known_gains
+        moves = self._bounded(self.moves(state)) + trust * known_gains
         landings = self._landings(prepared, situation, state, standing, is_ahead) + trust * forward[..., None]
         return torch.cat([moves, landings.flatten(1)], dim=1)
 
@@ -138,8 +145,13 @@ class DecisionHead(nn.Module):
         )
         there = self.score(prepared.landed[g, beat] + self.landing(known) + self.towards(state)[:, None])
         fades = self.fades(there).log_softmax(dim=2)
-        logits: Tensor = _bounded(self.points(there)) + fades
+        logits: Tensor = self._bounded(self.points(there)) + fades
         return logits
+
+    def _bounded(self, logits: Tensor) -> Tensor:
+        """Logits within what the network has to say, the small ones as they are."""
+        most = _SAY * self.say.exp()
+        return most * torch.tanh(logits / most)
 
 
 def standing_of(prepared: Prepared, situation: Situation) -> Standing:
@@ -172,11 +184,6 @@ def _outlook_of(recordings: Recordings, encoded: Encoded) -> Outlook:
         found = song_order(as_recorded.played(number), recordings.sounds[number].cpu().numpy())
         place[number] = torch.as_tensor(found)
     return as_recorded if bool((place == as_recorded.place).all()) else outlook(*known, place)
-
-
-def _bounded(logits: Tensor) -> Tensor:
-    """Logits within +-_SAY, the small ones as they are."""
-    return _SAY * torch.tanh(logits / _SAY)
 
 
 def _told(share: Tensor) -> Tensor:

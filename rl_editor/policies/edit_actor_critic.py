@@ -67,6 +67,7 @@ class EditActorCritic(ActorCritic[Situation]):
         super().__init__()
         self.policy, self.temperature, self.train_encoder = policy, temperature, train_encoder
         self.critic = EditCritic(policy.head.landed.out_features)
+        policy.head.learn_whom_to_trust()
         if not train_encoder:
             for weight in policy.recording_parameters():
                 weight.requires_grad_(False)

@@ -25,6 +25,7 @@ from rl_editor.rl.value_scale import ValueScale
 
 Average = Callable[[Tensor], Tensor]
 _WEIGHTS = 1e-4, 1e4  # that an adaptive weight stays between
+_LEAST_RATE = 0.01  # of the first learning rate
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class PPOConfig:
     accumulate: int = 1
     """Minibatches whose gradients make one step of the optimiser."""
     lr: float = 3e-4
-    """Learning rate (Adam)."""
+    """Learning rate (Adam), at first."""
+    anneal: int = 0
+    """Rollouts over which the learning rate falls to a hundredth, in a straight line; 0: it stays."""
     clip_norm: float = 0.5
     """Largest norm of a step's gradient."""
     gamma: float = 0.99
@@ -66,7 +69,8 @@ class PPOConfig:
         for name in ("n_steps", "epochs", "minibatches", "accumulate"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name}: {getattr(self, name)} must be at least 1")
-        for name in ("lr", "clip_norm", "value_weight", "entropy_weight", "kl_stop", "kl_budget", "critic_warmup"):
+        weights = ("value_weight", "entropy_weight", "kl_stop", "kl_budget")
+        for name in ("lr", "anneal", "clip_norm", "critic_warmup", *weights):
             if getattr(self, name) < 0:
                 raise RecipeError(f"{name}: {getattr(self, name)} must not be below 0")
         for name in ("gamma", "gae_lambda"):
@@ -289,6 +293,12 @@ def adapted(weight: float, distance: float, budget: float) -> float:
     if distance < budget / 1.5:
         return max(weight / 2.0, _WEIGHTS[0])
     return weight
+
+
+def annealed(config: PPOConfig, rollout: int) -> float:
+    """Learning rate of the rollout of that number, from 0."""
+    done = min(rollout / config.anneal, 1.0) if config.anneal else 0.0
+    return config.lr * (1.0 - (1.0 - _LEAST_RATE) * done)
 
 
 def left_a_choice(mask: Tensor) -> Tensor:

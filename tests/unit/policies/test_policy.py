@@ -43,6 +43,8 @@ def test_no_probability_on_an_illegal_action(policy: Policy, take: LearntTake) -
 
 
 def test_every_weight_learns(policy: Policy, take: LearntTake) -> None:
+    assert not any(weight.requires_grad for weight in (policy.head.say, policy.head.trust))  # who imitates can't know
+    policy.head.learn_whom_to_trust()
     shown = demonstrated([take])
     encoded, prepared = policy.encode(shown.recordings)
     (policy.log_probs(prepared, shown.situation)[shown.situation.mask].square().sum() + encoded.keep.sum()).backward()

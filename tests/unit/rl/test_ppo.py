@@ -19,6 +19,7 @@ from rl_editor.rl.ppo import (
     PPOConfig,
     Update,
     adapted,
+    annealed,
     decisions_of,
     kl,
     left_a_choice,
@@ -442,3 +443,9 @@ def test_reference_log_probabilities_are_those_of_each_step() -> None:
     rollout, _ = learner.player.collect(learner.actor_critic, 6)
     found = log_probs_of(learner.actor_critic.eval(), rollout)
     torch.testing.assert_close(found.gather(2, rollout.action[..., None])[..., 0], rollout.log_prob)
+
+
+def test_the_learning_rate_falls_in_a_straight_line_and_then_stays() -> None:
+    config = PPOConfig(lr=1.0, anneal=10)
+    assert [annealed(config, rollout) for rollout in (0, 5, 10, 50)] == pytest.approx([1.0, 0.505, 0.01, 0.01])
+    assert annealed(PPOConfig(lr=0.5), 50) == 0.5
