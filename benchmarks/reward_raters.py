@@ -45,9 +45,10 @@ from rl_editor.envs.beat_edit.edit_terms import terms_of
 from rl_editor.envs.beat_edit.reward import RewardConfig
 from rl_editor.errors import DataError, EditorError, EDLError
 from rl_editor.policies.described_edits import put_together
-from rl_editor.policies.edit_description import Ground, describe_edit
+from rl_editor.policies.edit_description import describe_edit
 from rl_editor.policies.edit_scorer import EditScorer
 from rl_editor.policies.edit_scorer_file import FILE, load_scorer
+from rl_editor.policies.ground import Ground
 
 EDITORS = ("planner", "window", "loudest", "random")
 FAULTY = 5

@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from rl_editor.analysis.activity import Activity
 from rl_editor.analysis.landings import FAMILY_OF_COLUMN, Family, K, LandingTable
 from rl_editor.analysis.seams import SEAM_TERMS
 from rl_editor.analysis.track import Track
 from rl_editor.audio.source import Source
+
+settings.register_profile("patient", deadline=None)  # no test asserts time by the clock
+settings.load_profile("patient")
 
 _DATA = Path(__file__).parents[2] / "shared" / "data"
 RATE = 1000

@@ -122,10 +122,9 @@ class PPOModule(LightningModule):
         for group in self._optimiser().param_groups:
             group["lr"] = annealed(config, self.current_epoch)
         rollout, ended = player.collect(self.actor_critic, config.n_steps)
-        reference = log_probs_of(self._reference[0], rollout) if self._reference else None
-        decisions, foreseen = decisions_of(
-            self.actor_critic, rollout, self.value_scale, config, reference, self._average
-        )
+        decisions, foreseen = decisions_of(self.actor_critic, rollout, self.value_scale, config, self._average)
+        if self._reference:
+            decisions = decisions._replace(reference=log_probs_of(self._reference[0], decisions))
         done = update(
             self.actor_critic,
             decisions,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule
@@ -13,7 +14,7 @@ from rl_editor.modules.comparison_data import ComparisonData
 from rl_editor.modules.export_reward import ExportReward
 from rl_editor.modules.tasks import Task
 from rl_editor.policies.edit_scorer import EditScorer, ScorerConfig
-from rl_editor.policies.judged import JudgedBatch
+from rl_editor.policies.judged import JudgedBatch, all_pairs
 from rl_editor.policies.preference_loss import preference_losses
 from rl_editor.policies.preference_report import put_together, refer, report
 from rl_editor.rl.bradley_terry import Raters
@@ -29,6 +30,8 @@ class ModellingConfig:
     """The networks."""
     lr: float = 2e-3
     """Highest learning rate, the first epoch's."""
+    straight_lr: float = 1e-2
+    """The same of the weights by which the numbers of an edit's summary count, each by itself."""
     epochs: int = 16
     """Epochs over which the learning rate falls evenly to a hundredth; trainer.max_epochs is best the same."""
     weight_decay: float = 0.05
@@ -72,6 +75,10 @@ class RewardModelling(LightningModule):
         if isinstance(data, ComparisonData) and not bool(self.scorer.fitted):
             beats = [torch.as_tensor(each.ground.heard.beats) for each in data.judged["train"]]
             self.scorer.normalise_by(torch.cat(beats).to(self.device))
+            batches = (all_pairs([each]) for each in data.judged["train"])
+            self.scorer.normalise_summaries_by(
+                (batch.recordings.to(self.device), batch.edits.to(self.device)) for batch in batches
+            )
 
     def training_step(self, batch: JudgedBatch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -113,7 +120,10 @@ class RewardModelling(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW, its rate a function of the epoch alone, so that a run can be made longer without another beginning."""
-        optimiser = torch.optim.AdamW(self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay)
+        straight = [weight for name, weight in self.named_parameters() if ".straight." in name]
+        others = [weight for name, weight in self.named_parameters() if ".straight." not in name]
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": straight, "lr": self.config.straight_lr}]
+        optimiser = torch.optim.AdamW(groups, lr=self.config.lr, weight_decay=self.config.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_rate, epochs=self.config.epochs))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
 

@@ -45,16 +45,31 @@ def put_together(heard: Sequence[Heard], edits: Sequence[Sequence[EditDescriptio
         heard: G recordings.
         edits: those of each.
     """
-    recordings = batched(heard, [0.0] * len(heard), [True] * len(heard))
+    recordings = as_recordings(heard)
+    return recordings, as_edits(edits, n_beats=recordings.beats.shape[1])
+
+
+def as_recordings(heard: Sequence[Heard]) -> Recordings:
+    """G recordings as one batch, nothing being asked for."""
+    return batched(heard, [0.0] * len(heard), [True] * len(heard))
+
+
+def as_edits(edits: Sequence[Sequence[EditDescription]], *, n_beats: int) -> Edits:
+    """Edits as one batch.
+
+    Args:
+        edits: those of each of G recordings.
+        n_beats: of the longest recording.
+    """
     flat = [edit for own in edits for edit in own]
     length = -(-max(len(edit.beat) for edit in flat) // _MULTIPLE) * _MULTIPLE
-    return recordings, Edits(
+    return Edits(
         recording=torch.repeat_interleave(torch.tensor([len(own) for own in edits])),
         beat=stacked((edit.beat for edit in flat), length),
         beside=stacked((edit.beside for edit in flat), length, fill=-1),
         columns=stacked((edit.columns for edit in flat), length),
         left_out=stacked((edit.left_out for edit in flat), length),
         present=torch.arange(length) < torch.tensor([len(edit.beat) for edit in flat])[:, None],
-        plays=stacked((edit.plays for edit in flat), recordings.beats.shape[1]),
+        plays=stacked((edit.plays for edit in flat), n_beats),
         about=stacked(edit.about for edit in flat),
     )

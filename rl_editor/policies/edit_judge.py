@@ -10,9 +10,11 @@ from rl_editor.edits.edl import EDL
 from rl_editor.envs.beat_edit.environment import Finished
 from rl_editor.envs.beat_edit.instances import Instances
 from rl_editor.envs.beat_edit.played import edit_of
-from rl_editor.policies.described_edits import put_together
-from rl_editor.policies.edit_description import Ground, describe_edit
+from rl_editor.policies.described_edits import as_edits, as_recordings
+from rl_editor.policies.edit_description import describe_edits
 from rl_editor.policies.edit_scorer import EditScorer
+from rl_editor.policies.ground import Ground
+from rl_editor.policies.recordings import Recordings
 
 
 class EditJudge:
@@ -26,7 +28,7 @@ class EditJudge:
     def __init__(self, scorer: EditScorer, instances: Instances) -> None:
         self._scorer, self._instances = scorer, instances
         self._recording = instances.track[instances.row].tolist()
-        self._ground = cache(lambda recording: Ground(instances.tracks[recording]))
+        self._heard = cache(self._hear)
 
     @torch.inference_mode()
     def __call__(self, edits: Finished) -> Tensor:
@@ -35,14 +37,17 @@ class EditJudge:
         for number, which in enumerate(edits.instance.tolist()):
             of_recording[self._recording[which]].append(number)
         worth = torch.empty(len(edits.instance))
-        device = self._scorer.centre.device
         # one recording at a time: padding edits to those of a longer one costs more than it saves
         for recording, numbers in of_recording.items():
-            ground = self._ground(recording)
-            described = [describe_edit(self._edit(edits, number), ground) for number in numbers]
-            recordings, batch = put_together([ground.heard], [described])
-            worth[numbers] = self._scorer(recordings.to(device), batch.to(device)).cpu()
+            ground, recordings = self._heard(recording)
+            described = describe_edits([self._edit(edits, number) for number in numbers], ground)
+            batch = as_edits([described], n_beats=ground.track.n_beats).to(recordings.beats.device)
+            worth[numbers] = self._scorer(recordings, batch).cpu()
         return worth.to(edits.instance.device)
+
+    def _hear(self, recording: int) -> tuple[Ground, Recordings]:
+        ground = Ground(self._instances.tracks[recording])
+        return ground, as_recordings([ground.heard]).to(self._scorer.centre.device)
 
     def _edit(self, edits: Finished, number: int) -> EDL:
         actions = edits.actions[number]

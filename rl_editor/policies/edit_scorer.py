@@ -1,11 +1,15 @@
 """The reward model: small networks apart from each other that score a finished edit.
 
 Each member hears the recording once, walks along the beats that an edit plays, in output order, takes four of them
-together, and lets a transformer listen to the whole before it says one number. Only differences of the numbers of one
-recording mean something; each member's are centred and scaled on a reference set, so that members can be compared
-(Coste et al., ICLR 2024: what several agree on is harder to exploit than what one says).
+together, and lets a transformer listen to the whole before it says one number. To that it adds what each number of the
+edit's summary is worth by itself: a few answers suffice to learn that, and the transformer has only to say the rest.
+
+Only differences of the scores of one recording mean something; each member's are centred and scaled on a reference set,
+so that members can be compared (Coste et al., ICLR 2024: what several agree on is harder to exploit than what one
+says).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,11 +21,13 @@ from rl_editor.policies.comparison import COMPARED_COLUMNS
 from rl_editor.policies.copies import COPIES
 from rl_editor.policies.described_edits import Edits
 from rl_editor.policies.edit_description import ABOUT_COLUMNS, TOKEN_COLUMNS
+from rl_editor.policies.edit_summary import SUMMARY_COLUMNS, summarise, taken
 from rl_editor.policies.recordings import BEAT_COLUMNS, Recordings
 
 _TOGETHER = 4  # beats that become one
 _KERNEL = 5
 _COMPARED = 16  # numbers left of how a beat differs from a copy
+_MOST = 4.0  # deviations by which a number of a summary counts
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ class EditScorer(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    summary_mean: Tensor
+    summary_scale: Tensor
     centre: Tensor
     spread: Tensor
     sureness: Tensor
@@ -62,6 +70,8 @@ class EditScorer(nn.Module):
         self.members = nn.ModuleList(_Member(config) for _ in range(config.members))
         self.register_buffer("mean", torch.zeros(BEAT_COLUMNS))
         self.register_buffer("scale", torch.ones(BEAT_COLUMNS))
+        self.register_buffer("summary_mean", torch.zeros(SUMMARY_COLUMNS))
+        self.register_buffer("summary_scale", torch.ones(SUMMARY_COLUMNS))
         self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))
         self.register_buffer("centre", torch.zeros(config.members))
         self.register_buffer("spread", torch.ones(config.members))
@@ -75,6 +85,19 @@ class EditScorer(nn.Module):
         self.fitted.fill_(True)
 
     @torch.no_grad()
+    def normalise_summaries_by(self, described: Iterable[tuple[Recordings, Edits]]) -> None:
+        """Take mean and spread of the summaries from the edits of each recording of the training set.
+
+        The spread is that within recordings, for nobody compares edits of two. After `normalise_by`.
+        """
+        each = [
+            summarise(recordings.beats, edits) for recordings, edits in (self._normalised(*own) for own in described)
+        ]
+        self.summary_mean.copy_(torch.cat(each).mean(dim=0))
+        within = torch.cat([own - own.mean(dim=0) for own in each])
+        self.summary_scale.copy_(within.square().mean(dim=0).sqrt().clamp(min=1e-3))
+
+    @torch.no_grad()
     def refer_to(self, raw: Tensor) -> None:
         """Centre and scale each member on what it says of a reference set, (M, N) of `raw`, N > 1."""
         self.centre.copy_(raw.mean(dim=1))
@@ -82,11 +105,10 @@ class EditScorer(nn.Module):
 
     def raw(self, recordings: Recordings, edits: Edits) -> Tensor:
         """What each member says as it is, (M, N), in units of Bradley and Terry's model."""
-        beats = (recordings.beats - self.mean) / self.scale * recordings.present[..., None]
-        is_told = (edits.left_out != 0).any(dim=-1, keepdim=True)
-        left_out = (edits.left_out - self.mean) / self.scale * is_told
-        recordings, edits = recordings._replace(beats=beats), edits._replace(left_out=left_out)
-        return torch.stack([member(recordings, edits) for member in self.members])
+        recordings, edits = self._normalised(recordings, edits)
+        summary = (summarise(recordings.beats, edits) - self.summary_mean) / self.summary_scale
+        summary = summary.clamp(-_MOST, _MOST)
+        return torch.stack([member(recordings, edits, summary) for member in self.members])
 
     def scores(self, recordings: Recordings, edits: Edits) -> Tensor:
         """What each member says, centred and scaled, (M, N)."""
@@ -99,6 +121,12 @@ class EditScorer(nn.Module):
     def forward(self, recordings: Recordings, edits: Edits) -> Tensor:
         """What finished edits are worth, on the safe side where members disagree, (N,)."""
         return cautious(self.scores(recordings, edits), self.config)
+
+    def _normalised(self, recordings: Recordings, edits: Edits) -> tuple[Recordings, Edits]:
+        beats = (recordings.beats - self.mean) / self.scale * recordings.present[..., None]
+        is_told = (edits.left_out != 0).any(dim=-1, keepdim=True)
+        left_out = (edits.left_out - self.mean) / self.scale * is_told
+        return recordings._replace(beats=beats), edits._replace(left_out=left_out)
 
 
 def cautious(scores: Tensor, config: ScorerConfig) -> Tensor:
@@ -126,15 +154,17 @@ class _Member(nn.Module):
         self.worth = nn.Sequential(
             nn.Linear(2 * width + len(ABOUT_COLUMNS), width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(width, 1)
         )
+        self.straight = nn.Linear(SUMMARY_COLUMNS, 1, bias=False)
+        nn.init.zeros_(self.straight.weight)
 
-    def forward(self, recordings: Recordings, edits: Edits) -> Tensor:
-        """Scores of N edits, (N,), in units of its own."""
+    def forward(self, recordings: Recordings, edits: Edits, summary: Tensor) -> Tensor:
+        """Scores of N edits with their summaries (N, S), (N,), in units of its own."""
         beats = self.beats(torch.cat([recordings.beats, recordings.likeness], dim=2))
         follows, led = (
-            _taken(layer(beats), edits.recording, at.clamp(min=0)) * (at >= 0)[..., None]
+            taken(layer(beats), edits.recording, at.clamp(min=0)) * (at >= 0)[..., None]
             for layer, at in zip((self.follows, self.led), edits.beside.unbind(dim=2), strict=True)
         )
-        x = _taken(beats, edits.recording, edits.beat) + self._against_copies(recordings, edits) + follows + led
+        x = taken(beats, edits.recording, edits.beat) + self._against_copies(recordings, edits) + follows + led
         x = functional.gelu(x + self.columns(edits.columns) + self.left_out(edits.left_out))
         x = x * edits.present[..., None]
         x = (x + functional.gelu(self.near(x.transpose(1, 2)).transpose(1, 2))) * edits.present[..., None]
@@ -144,14 +174,14 @@ class _Member(nn.Module):
         for block in self.blocks:
             x = block(x, whole)
         pooled = _mean_and_most(self.norm(x), whole)
-        worth: Tensor = self.worth(torch.cat([pooled, edits.about], dim=1))
+        worth: Tensor = self.worth(torch.cat([pooled, edits.about], dim=1)) + self.straight(summary)
         return worth[:, 0]
 
     def _against_copies(self, recordings: Recordings, edits: Edits) -> Tensor:
         """Each played beat beside its copies, which are played too or left out, (N, T, d)."""
         told = self.compared(torch.cat([recordings.likeness[..., None], recordings.compared], dim=3))
         copy, likeness, told = (
-            _taken(each, edits.recording, edits.beat) for each in (recordings.copy, recordings.likeness, told)
+            taken(each, edits.recording, edits.beat) for each in (recordings.copy, recordings.likeness, told)
         )
         plays = edits.plays.gather(1, copy.flatten(1)).view(copy.shape)
         heard = functional.gelu(told + plays.clamp(max=1.0)[..., None] * self.played_too) * likeness[..., None]
@@ -180,12 +210,6 @@ class _Block(nn.Module):
         x = x + self.dropout(self.out(heard.transpose(1, 2).flatten(2)))
         out: Tensor = x + self.dropout(self.alone(x))
         return out
-
-
-def _taken(table: Tensor, recording: Tensor, beat: Tensor) -> Tensor:
-    """Rows of beats (N, T) from a table (G, B, ...) of the recordings (N,), (N, T, ...)."""
-    at = (recording[:, None] * table.shape[1] + beat).flatten()
-    return table.flatten(0, 1).index_select(0, at).view(*beat.shape, *table.shape[2:])
 
 
 def _mean_and_most(x: Tensor, present: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor
 from rl_editor.arrays import Array, IntArray
 from rl_editor.edits.edl import EDL
 from rl_editor.policies.described_edits import Edits, put_together
-from rl_editor.policies.edit_description import Ground, describe_edit
+from rl_editor.policies.edit_description import describe_edits
+from rl_editor.policies.ground import Ground
 from rl_editor.policies.recordings import Recordings
 
 
@@ -124,7 +125,7 @@ def _as_batch(judged: Sequence[JudgedRecording], rows: Sequence[IntArray]) -> Ju
     ]
     begins = np.cumsum([0, *(len(own) for own in used)])
     described = [
-        [describe_edit(each.edits[k], each.ground) for k in own] for each, own in zip(judged, used, strict=True)
+        describe_edits([each.edits[k] for k in own], each.ground) for each, own in zip(judged, used, strict=True)
     ]
     recordings, edits = put_together([each.ground.heard for each in judged], described)
 

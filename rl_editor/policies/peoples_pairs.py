@@ -12,7 +12,7 @@ from rl_editor.data.comparisons import Comparison, edl_hash
 from rl_editor.edits import edl as edls
 from rl_editor.edits.edl import EDL
 from rl_editor.errors import DataError, EDLError
-from rl_editor.policies.edit_description import Ground
+from rl_editor.policies.ground import Ground
 from rl_editor.policies.judged import Answers, JudgedRecording, Ratings
 
 PEOPLE = "people"

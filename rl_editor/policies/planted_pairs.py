@@ -17,7 +17,7 @@ from rl_editor.edits.length import difference
 from rl_editor.edits.registry import load_editor
 from rl_editor.edits.request import EditRequest
 from rl_editor.errors import EDLError, RequestError
-from rl_editor.policies.edit_description import Ground
+from rl_editor.policies.ground import Ground
 from rl_editor.policies.judged import Answers, JudgedRecording, Ratings
 
 PLANTED_IN = "planner"

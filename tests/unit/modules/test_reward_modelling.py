@@ -20,6 +20,8 @@ from rl_editor.edits.edl import EDL, Maker, Segment
 from rl_editor.edits.faults import FAULTS
 from rl_editor.errors import DataError
 from rl_editor.modules.comparison_data import ComparisonData, ComparisonDataConfig
+from rl_editor.modules.reward_modelling import ModellingConfig, RewardModelling
+from rl_editor.policies.edit_scorer import ScorerConfig
 from rl_editor.policies.planted_pairs import planted_pairs
 
 Make = Callable[..., Track]
@@ -111,3 +113,17 @@ def test_comparisons_without_a_file_are_one_line(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit, match="2"):
         with_comparisons(["--comparisons", "--name", "x"])
     assert capsys.readouterr().err.startswith("rl-editor: --comparisons needs at least one FILE")
+
+
+def test_every_weight_is_learned_once_and_a_summarys_at_a_rate_of_their_own() -> None:
+    config = ModellingConfig(ScorerConfig(members=3, width=16, blocks=1, heads=2), lr=1e-3, straight_lr=2e-2, epochs=4)
+    module = RewardModelling(config)
+    made = module.configure_optimizers()
+    rate = {id(weight): group["lr"] for group in made["optimizer"].param_groups for weight in group["params"]}
+    assert sum(len(group["params"]) for group in made["optimizer"].param_groups) == len(list(module.parameters()))
+    straight = {id(member.straight.weight) for member in module.scorer.members}
+    assert {id(weight): 2e-2 if id(weight) in straight else 1e-3 for weight in module.parameters()} == rate
+    for _ in range(2):
+        made["optimizer"].step()
+        made["lr_scheduler"]["scheduler"].step()
+    assert [group["lr"] for group in made["optimizer"].param_groups] == pytest.approx([5e-4, 1e-2])

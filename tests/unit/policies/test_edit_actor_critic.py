@@ -55,7 +55,7 @@ def learned(actor: ActorCritic[Any], env: SituationEnv, config: PPOConfig, ticks
     done = []
     for tick in range(ticks):
         rollout, _ = player.collect(actor, config.n_steps)
-        decisions, _ = decisions_of(actor, rollout, scale, config, None, lambda each: each)
+        decisions, _ = decisions_of(actor, rollout, scale, config, lambda each: each)
         done.append(
             update(
                 actor,

@@ -13,9 +13,10 @@ from rl_editor.envs.beat_edit.instances import make_instances
 from rl_editor.envs.beat_edit.played import edit_of
 from rl_editor.envs.beat_edit.reward import RewardConfig
 from rl_editor.policies.described_edits import put_together
-from rl_editor.policies.edit_description import Ground, describe_edit
+from rl_editor.policies.edit_description import describe_edit
 from rl_editor.policies.edit_judge import EditJudge
 from rl_editor.policies.edit_scorer import EditScorer, ScorerConfig
+from rl_editor.policies.ground import Ground
 
 SOUNDS = ("timbre",) * 8 + ("chroma",) * 12 + ("onset",) * 3 + ("level",)
 

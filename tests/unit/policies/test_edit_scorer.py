@@ -22,9 +22,11 @@ from rl_editor.edits.registry import load_editor
 from rl_editor.edits.request import EditRequest
 from rl_editor.errors import CheckpointError
 from rl_editor.policies.described_edits import put_together
-from rl_editor.policies.edit_description import TOKEN_COLUMNS, Ground, describe_edit
+from rl_editor.policies.edit_description import TOKEN_COLUMNS, describe_edit, describe_edits
 from rl_editor.policies.edit_scorer import EditScorer, ScorerConfig, cautious
 from rl_editor.policies.edit_scorer_file import FILE, load_scorer, save_scorer
+from rl_editor.policies.edit_summary import summarise
+from rl_editor.policies.ground import Ground
 from rl_editor.policies.judged import Answers, JudgedRecording, Ratings, all_pairs, drawn_pairs
 from rl_editor.policies.preference_loss import bootstrap, preference_losses
 from rl_editor.rl.bradley_terry import Raters
@@ -170,6 +172,84 @@ def test_steps_of_tempo_and_what_was_played_of_a_section_are_told(make_track: Ma
     assert tempo.nonzero()[0].tolist() == [8]
     assert tempo[8] == 1.0  # an octave
     assert again[:12] == pytest.approx(np.log1p(np.arange(12)) / np.log1p(64))  # A goes on in its other section
+
+
+def test_edits_are_described_alike_alone_and_beside_others(make_track: Make) -> None:
+    track = replace(
+        heard_track(make_track, 0), section=np.repeat(np.arange(4), 20), section_labels=("A", "B", "A", "-")
+    )
+    ground, rng = Ground(track), np.random.default_rng(0)
+    edits = [edit_of_beats(track, (0, 80)), edit_of_beats(track, (40, 41)), edit_of_beats(track, (30, 41), (4, 20))]
+    for gain_db in (0.0, -3.0, 4.0):
+        starts = rng.integers(0, 70, 5)
+        edits.append(
+            edit_of_beats(track, *((int(at), int(at + rng.integers(1, 10))) for at in starts), gain_db=gain_db)
+        )
+        lag = replace(edits[-1].segments[2], start=edits[-1].segments[2].start + 40, gain_db=1.0)
+        edits.append(replace(edits[-1], segments=(*edits[-1].segments[:2], lag, *edits[-1].segments[3:]), end_fade=90))
+    for edl, together in zip(edits, describe_edits(edits, ground), strict=True):
+        for one, other in zip(describe_edit(edl, ground), together, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_each_beat_is_told_where_it_stands_and_each_join_in_its_first_row(make_track: Make) -> None:
+    track = heard_track(make_track, 0)
+    told = describe_edit(edit_of_beats(track, (4, 8), (6, 9), (60, 62)), Ground(track))
+    assert told.beat.tolist() == [4, 5, 6, 7, 6, 7, 8, 60, 61, 61]
+    assert told.beside.tolist() == [[-1, 3], *[[-1, -1]] * 3, [8, 5], *[[-1, -1]] * 2, [9, 59], [-1, -1], [62, -1]]
+    assert told.plays[[4, 6, 7, 9, 60]].tolist() == [1, 2, 2, 0, 1]
+    columns = dict(zip(TOKEN_COLUMNS, told.columns.T, strict=True))
+    assert columns["plays"].tolist() == [0, 0, 0, 0, 0.25, 0.25, 0, 0, 0, 0]
+    assert columns["join"].nonzero()[0].tolist() == [4, 7]
+    assert columns["first"].nonzero()[0].tolist() == [0]
+    assert columns["end"].nonzero()[0].tolist() == [9]
+    passed = np.log1p([4, 0, 51, 18]) / np.log1p(64)  # before the beginning, at the two joins, after the end
+    assert columns["left_out"][[0, 4, 7, 9]] == pytest.approx(passed)
+    assert columns["left_music"][7] == pytest.approx(np.log1p(51 - 6) / np.log1p(64))  # six beats are silent
+    between = np.r_[9:60]
+    np.testing.assert_allclose(told.left_out[7], Ground(track).heard.beats[between].mean(axis=0), atol=1e-5)
+    assert not told.left_out[[1, 4]].any()
+
+
+def test_how_well_an_edit_begins_and_ends_and_how_many_sections_it_plays_are_told(make_track: Make) -> None:
+    track = replace(
+        heard_track(make_track, 0), section=np.repeat(np.arange(4), 20), section_labels=("A", "B", "A", "C")
+    )
+    ground, begins, ends = Ground(track), TOKEN_COLUMNS.index("begins"), TOKEN_COLUMNS.index("ends")
+    whole, inside = (describe_edit(edit_of_beats(track, span), ground) for span in ((0, 40), (10, 31)))
+    assert (whole.columns[0, begins], whole.columns[-1, ends]) == (1.0, 1.0)  # a pause follows beat 40
+    assert inside.columns[0, begins] <= 0.0
+    assert inside.columns[-1, ends] <= 0.0
+    assert not whole.columns[1:-1, [begins, ends]].any()
+    possible = [20.0 / ground.beat_s / 32, 3.0]
+    for told, heard in ((whole, 2), (inside, 2)):
+        assert told.about[-1] == pytest.approx(min(heard / max(min(possible), 1.0), 1.0))
+
+
+def test_a_summary_is_of_what_is_there_alone(make_track: Make) -> None:
+    ground = Ground(heard_track(make_track, 0))
+    short, long = (edit_of_beats(ground.track, *spans) for spans in (((4, 7), (30, 33)), ((0, 40),)))
+    described = describe_edits([short, long], ground)
+    recordings, edits = put_together([ground.heard], [described])
+    summary = summarise(recordings.beats, edits)[0].numpy()
+    columns, beats = described[0].columns, ground.heard.beats[described[0].beat]
+    parts = [columns.mean(axis=0), columns.max(axis=0), columns[0], columns[-1], beats.mean(axis=0), beats.max(axis=0)]
+    expected = np.concatenate([*parts, described[0].left_out.mean(axis=0), described[0].about])
+    np.testing.assert_allclose(summary, expected, atol=1e-5)
+
+
+def test_summaries_are_of_unit_spread_within_recordings(make_track: Make) -> None:
+    scorer, told = EditScorer(SMALL), []
+    for seed in range(3):
+        ground, rng = Ground(heard_track(make_track, seed)), np.random.default_rng(seed)
+        edits = [edit_of_beats(ground.track, (at, at + 9), (40, 60 + at)) for at in rng.permutation(20)[:8].tolist()]
+        told.append(put_together([ground.heard], [describe_edits(edits, ground)]))
+    scorer.normalise_summaries_by(told)
+    each = [(summarise(own.beats, edits) - scorer.summary_mean) / scorer.summary_scale for own, edits in told]
+    spread = torch.cat([own - own.mean(dim=0) for own in each]).square().mean(dim=0).sqrt()
+    told_of = scorer.summary_scale > 1e-3  # else it is the same in all edits
+    torch.testing.assert_close(spread[told_of], torch.ones(int(told_of.sum())), atol=1e-3, rtol=0.0)
+    assert int(told_of.sum()) > 40
 
 
 def test_it_learns_a_hidden_utility_from_answers(make_track: Make) -> None:

@@ -58,8 +58,9 @@ class Learner:
 
     def tick(self, *, critic_only: bool = False) -> Update:
         rollout, _ = self.player.collect(self.actor_critic, self.config.n_steps)
-        reference = None if self.reference is None else log_probs_of(self.reference, rollout)
-        decisions, _ = decisions_of(self.actor_critic, rollout, self.scale, self.config, reference, alone)
+        decisions, _ = decisions_of(self.actor_critic, rollout, self.scale, self.config, alone)
+        if self.reference is not None:
+            decisions = decisions._replace(reference=log_probs_of(self.reference, decisions))
         return self.learn(decisions, critic_only=critic_only)
 
     def learn(self, decisions: Decisions[At], *, critic_only: bool = False) -> Update:
@@ -152,7 +153,7 @@ def test_an_update_where_all_moves_are_forced_is_the_critic_s_alone() -> None:
     forced = torch.nn.functional.one_hot(rollout.action, 3).bool()
     forced_rollout = rollout._replace(mask=forced, log_prob=torch.zeros_like(rollout.log_prob))
     before = learner.weights("actor")
-    learner.learn(decisions_of(learner.actor_critic, forced_rollout, learner.scale, learner.config, None, alone)[0])
+    learner.learn(decisions_of(learner.actor_critic, forced_rollout, learner.scale, learner.config, alone)[0])
     after = learner.weights("actor")
     assert all(torch.equal(before[name], after[name]) for name in before)
 
@@ -209,14 +210,14 @@ def test_log_probabilities_by_other_masks_than_those_of_play_are_told_by_that_ra
     learner = Learner(PPOConfig(n_steps=32))
     rollout, _ = learner.player.collect(learner.actor_critic, 32)
     every = rollout._replace(mask=torch.ones_like(rollout.mask))
-    done = learner.learn(decisions_of(learner.actor_critic, every, learner.scale, learner.config, None, alone)[0])
+    done = learner.learn(decisions_of(learner.actor_critic, every, learner.scale, learner.config, alone)[0])
     assert float(done.first_ratio) > 0.1
 
 
 def test_advantages_are_found_once_and_normalised_over_the_decisions_that_left_a_choice() -> None:
     learner = Learner(PPOConfig())
     rollout, _ = learner.player.collect(learner.actor_critic, 64)
-    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, None, alone)
+    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, alone)
     chosen = decisions.advantage[left_a_choice(decisions.mask)]
     assert 0 < len(chosen) < len(decisions.advantage)
     torch.testing.assert_close(chosen.mean(), torch.zeros(()), rtol=0, atol=1e-5)
@@ -228,7 +229,7 @@ def test_targets_are_returns_whatever_the_scale_was() -> None:
     learner = Learner(PPOConfig(gamma=1.0, gae_lambda=1.0, n_steps=64))
     learner.scale.update(torch.tensor(50.0), torch.tensor(100.0), learner.actor_critic.critic_head())
     rollout, _ = learner.player.collect(learner.actor_critic, 64)
-    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, None, alone)
+    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, alone)
     last = torch.where(rollout.terminated, rollout.reward, torch.nan).flatten()
     told_there = learner.scale.denormalised(decisions.target)
     torch.testing.assert_close(told_there[~last.isnan()], last[~last.isnan()], rtol=1e-3, atol=1e-3)
@@ -245,7 +246,7 @@ def test_what_the_critic_says_of_a_situation_changes_by_learning_alone() -> None
         return learner.scale.denormalised(learner.actor_critic(None, seen, mask)[1]).detach()
 
     before, spread = said(), float(learner.scale.spread)
-    decisions_of(learner.actor_critic, dearer, learner.scale, learner.config, None, alone)
+    decisions_of(learner.actor_critic, dearer, learner.scale, learner.config, alone)
     assert float(learner.scale.spread) > 5.0 * spread
     torch.testing.assert_close(said(), before, rtol=1e-4, atol=1e-3)
 
@@ -254,14 +255,14 @@ def test_what_ended_and_what_was_broken_off_are_worth_different_things() -> None
     number = torch.zeros(1, 1)
     no, yes = number.bool(), ~number.bool()
     rollout: Rollout[At] = Rollout(
-        At(torch.zeros(1, 1, 7)), torch.ones(1, 1, 3, dtype=torch.bool), number.long(), number, number,
+        At(torch.zeros(1, 1, 7)), torch.ones(1, 1, 3, dtype=torch.bool), number.long(), number, number, number,
         following=number + 4.0, reward=number + 1.0, terminated=yes, truncated=no,
     )  # fmt: skip
     config = PPOConfig(gamma=0.5)
 
     def target(rollout: Rollout[At]) -> float:
         scale, network = ValueScale(), MlpActorCritic(At(torch.zeros(1, 7)), 3, width=4)
-        return float(scale.denormalised(decisions_of(network, rollout, scale, config, None, alone)[0].target))
+        return float(scale.denormalised(decisions_of(network, rollout, scale, config, alone)[0].target))
 
     assert target(rollout) == pytest.approx(1.0)
     assert target(rollout._replace(terminated=no, truncated=yes)) == pytest.approx(3.0)
@@ -277,7 +278,7 @@ def test_all_decisions_are_learned_from_once_an_epoch_in_another_order() -> None
     learner = Learner(PPOConfig(epochs=2, minibatches=3, kl_stop=0.0))
     learner.actor_critic = Seeing(learner.env.reset(0)[0], 3, width=4)
     rollout, _ = learner.player.collect(learner.actor_critic, 5)
-    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, None, alone)
+    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, alone)
     numbered = decisions._replace(observation=At(torch.arange(80.0)[:, None].expand(80, 7).contiguous()))
     seen.clear()
     done = learner.learn(numbered)
@@ -295,7 +296,7 @@ def test_minibatches_that_are_put_together_are_one_step_of_their_mean() -> None:
         learner = Learner(PPOConfig(epochs=1, minibatches=parts, accumulate=together, kl_stop=0.0))
         rollout, _ = learner.player.collect(learner.actor_critic, 8)
         free = rollout._replace(mask=torch.ones_like(rollout.mask))
-        learner.learn(decisions_of(learner.actor_critic, free, learner.scale, learner.config, None, alone)[0])
+        learner.learn(decisions_of(learner.actor_critic, free, learner.scale, learner.config, alone)[0])
         assert learner.steps == 1
         weights.append(learner.weights())
     for name, one in weights[0].items():
@@ -441,8 +442,23 @@ def test_settings_that_make_no_sense_are_told(wrong: dict[str, Any], message: st
 def test_reference_log_probabilities_are_those_of_each_step() -> None:
     learner = Learner(PPOConfig())
     rollout, _ = learner.player.collect(learner.actor_critic, 6)
-    found = log_probs_of(learner.actor_critic.eval(), rollout)
-    torch.testing.assert_close(found.gather(2, rollout.action[..., None])[..., 0], rollout.log_prob)
+    decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, alone)
+    found = log_probs_of(learner.actor_critic.eval(), decisions)
+    torch.testing.assert_close(found.gather(1, decisions.action[:, None])[:, 0], decisions.log_prob)
+    torch.testing.assert_close(found.amax(dim=1), rollout.surest.flatten())
+
+
+def test_what_was_as_good_as_made_is_seldom_learned_from() -> None:
+    learner = Learner(PPOConfig())
+    rollout, _ = learner.player.collect(learner.actor_critic, 20)
+    surest = torch.full_like(rollout.surest, -0.001)
+    surest[3, 2] = surest[7, 5] = -0.5
+    rollout = rollout._replace(surest=surest)
+    every, _ = decisions_of(learner.actor_critic, rollout, ValueScale(), PPOConfig(), alone)
+    kept, _ = decisions_of(learner.actor_critic, rollout, ValueScale(), PPOConfig(settled=0.99), alone)
+    rows = sorted({*range(0, surest.numel(), 10), 3 * surest.shape[1] + 2, 7 * surest.shape[1] + 5})
+    for whole, part in zip(every[1:-1], kept[1:-1], strict=True):
+        assert torch.equal(part, whole[rows])
 
 
 def test_the_learning_rate_falls_in_a_straight_line_and_then_stays() -> None:

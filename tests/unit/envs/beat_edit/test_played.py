@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rl_editor.analysis.track import Track
 from rl_editor.edits.actions import END
-from rl_editor.edits.demonstration import replay
+from rl_editor.edits.demonstration import Outside, replay
 from rl_editor.edits.length import exactly
 from rl_editor.edits.request import EditRequest
 from rl_editor.edits.wishes import resolve
@@ -99,6 +99,24 @@ def test_a_start_that_is_asked_for_is_where_the_edit_begins(make_track: MakeTrac
     assert abs(env.edl().segments[0].start - track.bounds[7]) <= 350  # moved for its length by half a beat at most
     made = make_instances([track], [(0, request)], RewardConfig())
     assert edit_of(made, 0, np.array(actions[:1])).segments[0].start == track.bounds[7]
+
+
+@pytest.mark.parametrize("begin", [0, 1, 7])
+def test_from_a_start_that_is_asked_for_it_goes_on_as_the_replay_does(make_track: MakeTrack, begin: int) -> None:
+    track = make_track(np.random.default_rng(0), 40)
+    request = EditRequest(keep=0.5, start_s=float(track.bounds_s[begin]), order="free", slack_s=0.0)
+    env, joins = BeatEdit(tracks=[track], requests=[request]), 0
+    for seed in range(10):
+        env.reset(seed=seed)
+        actions = np.array([2, *play(env, np.random.default_rng(seed))])
+        landed = Outside(
+            *(np.append(value, np.full(len(actions) - 1, -1)) for value in (begin, 0, track.bounds[begin]))
+        )
+        replayed = replay(actions, track, landed, maker=MAKER, target_s=0.5 * track.source.duration_s)
+        met = exactly(replayed, resolve(track, request), track, slack_s=0.0)
+        assert env.edl() == (replayed if met is None else met)
+        joins += len(replayed.joins)
+    assert joins >= 5
 
 
 def test_maker_of_an_edit_is_told(make_track: MakeTrack) -> None:
