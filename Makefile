@@ -15,19 +15,20 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.11.*' 'torchaudio==2.11.*' --editable '.[dev]'
 	@touch $@
 
+# songs that stand for yours, a jam of each; then all stages of learning, briefly, and a jam edited by what came of it
 demo: $(VENV)/installed
-	$(BIN)/rl-editor sample-data $(DEMO) --songs 2 --minutes 3 --seed 7 --overwrite
-	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/ --overwrite
-	$(BIN)/rl-editor synthesize $(DEMO)/*.wav -o $(DEMO)/training_data --count 2
-	$(BIN)/rl-editor prepare $(DEMO)/training_data
+	$(BIN)/rl-editor sample-data $(DEMO)/songs --songs 4 --minutes 2 --seed 7 --overwrite
+	$(BIN)/rl-editor edit $(DEMO)/songs/jams/*_raw.wav -o $(DEMO)/ --overwrite
+	$(BIN)/rl-editor synthesize $(DEMO)/songs/*.wav -o $(DEMO)/takes --count 2
+	$(BIN)/rl-editor prepare $(DEMO)/takes
 	@rm -rf $(DEMO)/runs
-	$(BIN)/rl-editor bc-warmup --data.takes.folder $(DEMO)/training_data/prepared --runs $(DEMO)/runs --name demo \
-		--trainer.max_epochs 1000 --trainer.max_time 00:00:01:00 --trainer.check_val_every_n_epoch 1000
-	$(BIN)/rl-editor edit $(DEMO)/jams/*_raw.wav -o $(DEMO)/policy/ --checkpoint $(DEMO)/runs/demo --overwrite
+	$(BIN)/rl-editor pipeline --prepared $(DEMO)/takes/prepared --runs $(DEMO)/runs --name demo \
+		--edit.recording "$$(ls $(DEMO)/songs/jams/*_raw.wav | head -n 1)" \
+		--bc.trainer.max_epochs 8 --reward.trainer.max_epochs 4 --ppo.trainer.max_epochs 10
 	@echo
-	@echo "Listen: the jams are $$(ls $(DEMO)/jams/*_raw.wav), their edits $$(ls $(DEMO)/*.edit.wav)"
-	@echo "        and what a policy made of them that learned for a minute: $$(ls $(DEMO)/policy/*.wav)"
+	@echo "Listen: the jams are $$(ls $(DEMO)/songs/jams/*_raw.wav), their edits $$(ls $(DEMO)/*.edit.wav)"
 	@echo "Look:   $$(ls $(DEMO)/*.edit.png); the decisions are in $$(ls $(DEMO)/*.edit.json)"
+	@echo "Both:   $(DEMO)/runs/demo/report.html, what a policy that learned for minutes made of a jam, and how it learned"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

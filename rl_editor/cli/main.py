@@ -32,6 +32,7 @@ COMMANDS = {
     "bc-warmup": "train a policy to imitate true edits",
     "reward-model": "train a reward model from planted faults and people's answers",
     "fit": "train what a recipe describes",
+    "pipeline": "from a prepared set to an edited song: imitation, reward model, PPO, edit, report",
     "validate": "judge a trained checkpoint on validation data",
     "test": "judge a trained checkpoint on test data",
     "predict": "let a trained checkpoint do its work",
