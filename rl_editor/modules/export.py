@@ -20,22 +20,17 @@ _SPLIT = "By the content hash of the song: 70 % train, 15 % val, 15 % test; all 
 
 
 class Export(Callback, ABC):
-    """Writes a network beside the run's settings, after each validation and at the end."""
+    """Writes a network beside the run's settings at each epoch's end, before the state is kept that a run goes on from.
+
+    So a run that was killed after its last epoch, and is found finished, has left what it learned.
+    """
 
     @abstractmethod
     def write(self, trainer: Trainer, folder: Path) -> None:
         """Write it, as it is now, into the run's folder."""
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it as it is now."""
-        if trainer.state.fn == "fit":
-            self._write(trainer)
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write it as it came out."""
-        self._write(trainer)
-
-    def _write(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             self.write(trainer, run_folder(trainer))
 

@@ -14,6 +14,7 @@ from rl_editor.policies.recordings import Recordings
 from rl_editor.policies.situation import Situation
 from rl_editor.rl.actor_critic import ActorCritic
 from rl_editor.rl.masked import masked_log_probs
+from rl_editor.rl.rollout import evaluating
 
 
 class Context(NamedTuple):
@@ -85,7 +86,7 @@ class EditActorCritic(ActorCritic[Situation]):
         if self.train_encoder:
             return self._encoded(self._recordings)
         if self._context is None:
-            with torch.no_grad():
+            with torch.no_grad(), evaluating(self):
                 self._context = self._encoded(self._recordings)
         return self._context
 
@@ -112,7 +113,7 @@ class EditActorCritic(ActorCritic[Situation]):
         return self.critic.worth
 
     def _encoded(self, recordings: Recordings) -> Context:
-        encoded, prepared = self.policy.encode(recordings)
+        encoded, prepared = self.policy.encode_one_by_one(recordings)
         beats, share = encoded.beats.detach(), recordings.share[..., None]
         kept = share * encoded.margin.detach().sigmoid()[..., None]
         whole = [(beats * each).sum(dim=1) / each.sum(dim=1).clamp(min=1e-6) for each in (share, kept)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from rl_editor.policies.decision_head import DecisionHead, Prepared, standing_of
 from rl_editor.policies.recordings import Recordings
@@ -47,9 +48,20 @@ class Policy(nn.Module):
 
     def encode(self, recordings: Recordings) -> tuple[Encoded, Prepared]:
         """Once a recording and update: what all its decisions share."""
-        beats = (recordings.beats - self.mean) / self.scale * recordings.present[..., None]
-        encoded = self.encoder(recordings._replace(beats=beats))
+        encoded = self._encoded(recordings)
         return encoded, self.head.prepare(recordings, encoded)
+
+    def encode_one_by_one(self, recordings: Recordings) -> tuple[Encoded, Prepared]:
+        """The same, of many: nobody listens to the padding, which costs the square of the longest one's length."""
+        each = [self._encoded(recordings.alone(number)) for number in range(len(recordings.share))]
+        columns = zip(*each, strict=True)
+        encoded = Encoded(*(pad_sequence([one[0] for one in column], batch_first=True) for column in columns))
+        return encoded, self.head.prepare(recordings, encoded)
+
+    def _encoded(self, recordings: Recordings) -> Encoded:
+        beats = (recordings.beats - self.mean) / self.scale * recordings.present[..., None]
+        encoded: Encoded = self.encoder(recordings._replace(beats=beats))
+        return encoded
 
     def recording_parameters(self) -> Iterator[nn.Parameter]:
         """The weights that `encode` uses."""

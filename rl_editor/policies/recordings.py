@@ -77,6 +77,16 @@ class Recordings(NamedTuple):
         """Whether there is a beat, (G, B) bool."""
         return self.share > 0
 
+    def alone(self, number: int) -> "Recordings":
+        """One of them, without padding."""
+        n_beats = int(self.present[number].sum())
+        per_bound = {"landed", "landings"}
+        per_recording = {"ratio", "free"}
+        own = {name: column[number : number + 1] for name, column in self._asdict().items()}
+        for name in own.keys() - per_recording:
+            own[name] = own[name][:, : n_beats + (name in per_bound)]
+        return Recordings(**own)
+
     def to(self, device: torch.device | str) -> "Recordings":
         """The same on another device."""
         return Recordings(*(column.to(device) for column in self))

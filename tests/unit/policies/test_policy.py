@@ -31,8 +31,8 @@ def test_padding_beside_a_longer_recording_changes_nothing(policy: Policy, take:
     alone = policy.log_probs(policy.encode(shown.recordings)[1], shown.situation)
     both = batched([longer, take.heard], [0.3, take.ratio], [True, True])
     moved = shown.situation._replace(recording=torch.ones_like(shown.situation.recording))
-    beside = policy.log_probs(policy.encode(both)[1], moved)
-    torch.testing.assert_close(alone, beside, atol=1e-4, rtol=1e-4)
+    for encode in (policy.encode, policy.encode_one_by_one):
+        torch.testing.assert_close(alone, policy.log_probs(encode(both)[1], moved), atol=1e-4, rtol=1e-4)
 
 
 def test_no_probability_on_an_illegal_action(policy: Policy, take: LearntTake) -> None:
