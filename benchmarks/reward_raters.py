@@ -18,12 +18,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from raters import Ear, Perceived, Pool, answers, hidden_utility
 from report import publish
 from scipy.signal import butter, sosfilt
 
@@ -32,18 +32,13 @@ from rl_editor.analysis.track import Track
 from rl_editor.arrays import Array, DoubleArray
 from rl_editor.audio.files import read_audio, write_audio
 from rl_editor.data.comparisons import Comparison, edl_hash, write_comparisons
-from rl_editor.data.prepared import SUBFOLDERS, Entry, PreparedSet, PreparedTake, read_prepared, write_manifest
+from rl_editor.data.prepared import SUBFOLDERS, PreparedSet, PreparedTake, read_prepared, write_manifest
 from rl_editor.edits import edl as edls
 from rl_editor.edits.edl import EDL
 from rl_editor.edits.faults import FAULTS
 from rl_editor.edits.registry import load_editor
-from rl_editor.edits.render import render
 from rl_editor.edits.request import EditRequest
-from rl_editor.edits.ruler.evaluate import hear_raw, judge
-from rl_editor.edits.ruler.source_map import known_map
-from rl_editor.envs.beat_edit.edit_terms import terms_of
-from rl_editor.envs.beat_edit.reward import RewardConfig
-from rl_editor.errors import DataError, EditorError, EDLError
+from rl_editor.errors import EditorError, EDLError
 from rl_editor.policies.described_edits import put_together
 from rl_editor.policies.edit_description import describe_edit
 from rl_editor.policies.edit_scorer import EditScorer
@@ -53,49 +48,24 @@ from rl_editor.policies.ground import Ground
 EDITORS = ("planner", "window", "loudest", "random")
 FAULTY = 5
 """Edits of each pool that have a planted fault."""
-HEARD = ("joins", "phrases", "start", "ending")
-"""Components of the ruler that come from the sound of an edit."""
 RATERS = 3
 ANSWERS = 2000
-CEILING = 0.87
-"""Share of answers that come out as the utility says."""
-_TIE, _STRONG = 0.15, (1.5, 3.0)  # in units of the noise: what is called a tie, and stronger than 1 and 2
-_TIME = "2026-01-01T00:00:00+00:00"
 HELD_OUT = (("mid-phrase cut", "dead time kept"), ("lost ending", "repeat overdone"))
 """Families of faults, two of which a model never meets, and is then judged on."""
 PRETRAINED, REFITTED = 4, 6
 """Epochs over all takes of the prepared set, and over those with pools."""
+REFIT = ("--init_from", "pretrained", "--model.modelling.lr", 1e-3, "--trainer.accumulate_grad_batches", 1)
+"""How a model that has met planted faults goes on to answers."""
 _PROCESSED = 6  # takes whose recordings are heard again after a change
 _SLACK_S = 2.0
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """The edits of one take."""
-
-    entry: Entry
-    edits: tuple[EDL, ...]
-    visible: DoubleArray
-    """Terms of the reward, (edits, terms)."""
-    heard: DoubleArray
-    """`HEARD`, (edits, components)."""
 
 
 def pool_of(take: PreparedTake, raws: Path, seed: int) -> Pool:
     """A take's pool, judged from its terms and from its sound."""
     edits = _edits(take, np.random.default_rng(seed))
     assert take.entry.measured is not None
-    recording = read_audio(raws / take.entry.measured.raw)
-    if recording.source.content_hash != take.track.source.content_hash:
-        raise DataError(f"{raws / take.entry.measured.raw}: is another recording than was prepared")
-    raw = hear_raw(recording.audio, take.track)
-    visible, heard = [], []
-    for edl in edits:
-        visible.append(np.array(terms_of(edl, take.track, RewardConfig())) / edl.duration_s)
-        verdict = judge(raw, render(recording.audio, edl), recording.sample_rate, known_map(edl), target_s=edl.target_s)
-        scores = (verdict.score(name) for name in HEARD)
-        heard.append([1.0 if score is None else score for score in scores])  # nothing to find fault with
-    return Pool(take.entry, tuple(edits), np.array(visible), np.array(heard))
+    perceived = Ear(raws / take.entry.measured.raw, take.track).perceived(edits)
+    return Pool(take.entry, tuple(edits), perceived.visible, perceived.heard)
 
 
 def _edits(take: PreparedTake, rng: np.random.Generator) -> list[EDL]:
@@ -136,53 +106,6 @@ def pools_of(prepared: PreparedSet, raws: Path, folder: Path) -> list[Pool]:
             edits = tuple(edls.read(own / f"{k}.json") for k in range(len(arrays["visible"])))
             pools.append(Pool(entry, edits, arrays["visible"], arrays["heard"]))
     return pools
-
-
-def utilities(pools: Sequence[Pool], rater: int, *, whole: bool) -> list[DoubleArray]:
-    """A rater's hidden utility of each edit of each pool; its visible half alone, or both halves."""
-    halves = [_taste([pool.visible for pool in pools], np.random.default_rng((rater, 0)))]
-    if whole:
-        halves.append(_taste([pool.heard for pool in pools], np.random.default_rng((rater, 1))))
-    return [np.sum(own, axis=0) for own in zip(*halves, strict=True)]
-
-
-def _taste(terms: Sequence[DoubleArray], rng: np.random.Generator) -> list[DoubleArray]:
-    """A random taste in terms, of unit spread within recordings."""
-    within = np.concatenate([own - own.mean(axis=0) for own in terms])
-    spread = within.std(axis=0)
-    weights = rng.dirichlet(np.ones(within.shape[1])) * (spread > 1e-9) / np.maximum(spread, 1e-9)
-    values = [
-        np.clip((own - own.mean(axis=0)) * weights, -3 * weights * spread, 3 * weights * spread).sum(axis=1)
-        for own in terms
-    ]
-    return [own / np.concatenate(values).std() for own in values]
-
-
-def answers(pools: Sequence[Pool], worth: Sequence[DoubleArray], rater: int, count: int | None) -> Iterator[Comparison]:
-    """A rater's answers: on `count` pairs drawn of all, or on all of them; noise such that `CEILING` come out right."""
-    pairs = [(pool, k, a, b) for k, pool in enumerate(pools) for a, b in combinations(range(len(pool.edits)), 2)]
-    rng = np.random.default_rng((rater, 2, count or 0))
-    drawn = rng.permutation(len(pairs))[:count]
-    sharp = _sharpness(np.array([worth[k][a] - worth[k][b] for _, k, a, b in pairs]))
-    for row in drawn.tolist():
-        pool, k, a, b = pairs[row]
-        felt = sharp * (worth[k][a] - worth[k][b]) + rng.logistic()
-        answer = "tie" if abs(felt) < _TIE else "A" if felt > 0 else "B"
-        strength = None if answer == "tie" else 1 + int(np.searchsorted(_STRONG, abs(felt)))
-        names = edl_hash(pool.edits[a]), edl_hash(pool.edits[b])
-        key = f"{rater} {pool.entry.key} {a} {b}"
-        listener, share = f"rater {rater}", len(drawn) / len(pairs)
-        yield Comparison(key, *names, "AB", answer, listener, _TIME, "random", share, strength)  # type: ignore[arg-type]
-
-
-def _sharpness(differences: DoubleArray) -> float:
-    """By how much a utility is multiplied before the noise, so that its order is answered in `CEILING` of the pairs."""
-    low, high = 1e-3, 1e3
-    for _ in range(50):
-        middle = (low * high) ** 0.5
-        right = (1.0 / (1.0 + np.exp(-middle * np.abs(differences)))).mean()
-        low, high = (middle, high) if right < CEILING else (low, middle)
-    return (low * high) ** 0.5
 
 
 def ceiling(told: Sequence[Comparison], pools: Sequence[Pool], worth: Sequence[DoubleArray]) -> float:
@@ -226,14 +149,14 @@ def rater_rows(work: Path, pools: Sequence[Pool]) -> Iterator[list[str]]:
     unseen = [pool for pool in pools if pool.entry.split == "test"]
     for rater in range(RATERS):
         for whole in (False, True):
-            worth = dict(zip((pool.entry.key for pool in pools), utilities(pools, rater, whole=whole), strict=True))
+            utility = hidden_utility(pools, rater, whole=whole)
             name = f"rater_{rater}_{'all' if whole else 'visible'}"
-            of = [[worth[pool.entry.key] for pool in side] for side in (known, unseen)]
-            told, test = list(answers(known, of[0], rater, ANSWERS)), list(answers(unseen, of[1], rater, None))
+            of = [[utility.of(Perceived(p.visible, p.heard), p) for p in side] for side in (known, unseen)]
+            told = list(answers(known, of[0], f"rater {rater}", ANSWERS, np.random.default_rng((rater, 2, ANSWERS))))
+            test = list(answers(unseen, of[1], f"rater {rater}", None, np.random.default_rng((rater, 2, 0))))
             file = work / "pools" / f"{name}.jsonl"
             write_comparisons(file, [*told, *test], overwrite=True)
-            refit = ("--init_from", "pretrained", "--model.modelling.lr", 1e-3, "--trainer.accumulate_grad_batches", 1)
-            found = fitted(work, name, work / "prepared", REFITTED, "--comparisons", file.relative_to(work), *refit)
+            found = fitted(work, name, work / "prepared", REFITTED, "--comparisons", file.relative_to(work), *REFIT)
             best, right = ceiling(test, unseen, of[1]), found["test/accuracy/people"]
             figures = (best, right, best - right, found["test/calibration_error"], found["test/length_correlation"])
             yield [str(rater + 1), "all" if whole else "visible half", *(f"{value:.3f}" for value in figures)]

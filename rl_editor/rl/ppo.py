@@ -9,7 +9,6 @@ Several processes train together where `average` gives the mean over them; sums 
 their mean gradient is that of one process with all their decisions.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
@@ -26,7 +25,6 @@ from rl_editor.rl.value_scale import ValueScale
 
 Average = Callable[[Tensor], Tensor]
 _WEIGHTS = 1e-4, 1e4  # that an adaptive weight stays between
-_ONE_OF = 10  # decisions that are as good as made is learned from
 _LEAST_RATE = 0.01  # of the first learning rate
 
 
@@ -52,8 +50,6 @@ class PPOConfig:
     """Worth of a reward one step later."""
     gae_lambda: float = 0.95
     """Weight of the advantage one step later: 0 trusts the critic, 1 the rewards."""
-    settled: float = 1.0
-    """Probability of the likeliest action from which on nine decisions of ten are not learned from; 1: all are."""
     clip: float = 0.2
     """Change of an action's probability ratio from which on an update does not push it further."""
     value_weight: float = 0.5
@@ -77,7 +73,7 @@ class PPOConfig:
         for name in ("lr", "anneal", "clip_norm", "critic_warmup", *weights):
             if getattr(self, name) < 0:
                 raise RecipeError(f"{name}: {getattr(self, name)} must not be below 0")
-        for name in ("gamma", "gae_lambda", "settled"):
+        for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name}: {getattr(self, name)} must be from 0 to 1")
         if not 0 < self.clip < 1:
@@ -133,13 +129,13 @@ class Update(NamedTuple):
 def decisions_of(
     actor_critic: ActorCritic[Obs], rollout: Rollout[Obs], scale: ValueScale, config: PPOConfig, average: Average
 ) -> tuple[Decisions[Obs], Tensor]:
-    """What a rollout teaches, M decisions, and how much of it the critic foresaw, (); the scale is updated.
+    """What a rollout teaches, (T N) decisions, and how much of it the critic foresaw, (); the scale is updated.
 
     Args:
         actor_critic: who played; its critic is rewritten for the scale as it becomes.
         rollout: T steps of N episodes.
         scale: of returns; what the critic said is read by it as it was, targets are written as it becomes.
-        config: how much the future counts, and what is settled.
+        config: how much the future counts.
         average: mean over processes.
     """
     value = scale.denormalised(rollout.value)
@@ -162,17 +158,7 @@ def decisions_of(
         advantage=_normalised(advantage, left_a_choice(rollout.mask).float(), average),
         target=scale.normalised(returned),
     )
-    rows = _worth_learning(rollout.surest.flatten(), config)
-    flat = _mapped(lambda each: each.flatten(0, 1).index_select(0, rows), decisions)
-    return flat, average(explained_variance(value, returned))
-
-
-def _worth_learning(surest: Tensor, config: PPOConfig) -> Tensor:
-    """The decisions that were open, and a few of the others: the critic has to know where they stand, too."""
-    every = torch.arange(len(surest), device=surest.device)
-    if config.settled == 1.0:
-        return every
-    return every[(surest < math.log(config.settled)) | (every % _ONE_OF == 0)]
+    return _mapped(lambda each: each.flatten(0, 1), decisions), average(explained_variance(value, returned))
 
 
 @torch.no_grad()

@@ -86,8 +86,6 @@ class Rollout(NamedTuple, Generic[Obs]):
     """int64."""
     log_prob: Tensor
     """Of the action, when it was chosen."""
-    surest: Tensor
-    """Of the likeliest action then."""
     value: Tensor
     """Of the situation, on the critic's own scale."""
     following: Tensor
@@ -148,7 +146,6 @@ class Player(Generic[Obs]):
                 mapped(lambda row, now, t=t: row[t].copy_(now), kept.observation, observation)
                 kept.mask[t], kept.action[t], kept.value[t] = mask, action, value
                 kept.log_prob[t] = log_probs.gather(1, action[:, None])[:, 0]
-                kept.surest[t] = log_probs.amax(dim=1)
                 kept.following[t] = _beyond(actor_critic, context, after, device)
                 kept.reward[t], kept.terminated[t], kept.truncated[t] = after.reward, after.terminated, after.truncated
                 ended.append(self._count(after))
@@ -238,7 +235,6 @@ def _room(n_steps: int, observation: Obs, mask: Tensor) -> Rollout[Obs]:
         mask=room(mask),
         action=number.long(),
         log_prob=number.clone(),
-        surest=number.clone(),
         value=number.clone(),
         following=number.clone(),
         reward=number.clone(),

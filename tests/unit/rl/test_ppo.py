@@ -255,7 +255,7 @@ def test_what_ended_and_what_was_broken_off_are_worth_different_things() -> None
     number = torch.zeros(1, 1)
     no, yes = number.bool(), ~number.bool()
     rollout: Rollout[At] = Rollout(
-        At(torch.zeros(1, 1, 7)), torch.ones(1, 1, 3, dtype=torch.bool), number.long(), number, number, number,
+        At(torch.zeros(1, 1, 7)), torch.ones(1, 1, 3, dtype=torch.bool), number.long(), number, number,
         following=number + 4.0, reward=number + 1.0, terminated=yes, truncated=no,
     )  # fmt: skip
     config = PPOConfig(gamma=0.5)
@@ -445,20 +445,6 @@ def test_reference_log_probabilities_are_those_of_each_step() -> None:
     decisions, _ = decisions_of(learner.actor_critic, rollout, learner.scale, learner.config, alone)
     found = log_probs_of(learner.actor_critic.eval(), decisions)
     torch.testing.assert_close(found.gather(1, decisions.action[:, None])[:, 0], decisions.log_prob)
-    torch.testing.assert_close(found.amax(dim=1), rollout.surest.flatten())
-
-
-def test_what_was_as_good_as_made_is_seldom_learned_from() -> None:
-    learner = Learner(PPOConfig())
-    rollout, _ = learner.player.collect(learner.actor_critic, 20)
-    surest = torch.full_like(rollout.surest, -0.001)
-    surest[3, 2] = surest[7, 5] = -0.5
-    rollout = rollout._replace(surest=surest)
-    every, _ = decisions_of(learner.actor_critic, rollout, ValueScale(), PPOConfig(), alone)
-    kept, _ = decisions_of(learner.actor_critic, rollout, ValueScale(), PPOConfig(settled=0.99), alone)
-    rows = sorted({*range(0, surest.numel(), 10), 3 * surest.shape[1] + 2, 7 * surest.shape[1] + 5})
-    for whole, part in zip(every[1:-1], kept[1:-1], strict=True):
-        assert torch.equal(part, whole[rows])
 
 
 def test_the_learning_rate_falls_in_a_straight_line_and_then_stays() -> None:
