@@ -31,14 +31,16 @@ from rl_editor.policies.edit_judge import EditJudge
 from rl_editor.policies.edit_scorer import EditScorer
 from rl_editor.policies.edit_scorer_file import load_scorer
 from rl_editor.policies.imitation import Imitated, imitated, request_of
-from rl_editor.policies.playing import TEMPERATURE, recordings_of
+from rl_editor.policies.late_judge import LateJudge
+from rl_editor.policies.playing import recordings_of
 from rl_editor.policies.policy_file import load_policy
 from rl_editor.policies.rated_edits import RatedEdits, ratings_of
+from rl_editor.policies.recordings import Heard
 from rl_editor.policies.situation import Situation
 from rl_editor.policies.situation_env import SituationEnv
 from rl_editor.policies.taught import HeardTake
 from rl_editor.rl.ppo import PPOConfig
-from rl_editor.rl.rollout import Rollout
+from rl_editor.rl.rollout import Ended, Rollout
 
 NOBODY = "none"
 """Stands for no reward model."""
@@ -60,9 +62,9 @@ class EditPPOConfig:
     """Files of people's comparisons: an edit that was rated there returns its rating, from -1 to 1."""
     reward: RewardConfig = field(default_factory=RewardConfig)
     """What the environment pays for; reward.learned weighs the reward model."""
-    n_envs: int = 64
+    n_envs: int = 128
     """Edits under way at once."""
-    temperature: float = TEMPERATURE
+    temperature: float = 0.3
     """That the policy's logits are divided by in play."""
     train_encoder: bool = False
     """Also train what is found once a recording; it is then found anew for each minibatch."""
@@ -101,6 +103,8 @@ class EditPPO(PPOModule):
         self._scorer: tuple[EditScorer, ...] = ()
         self._ratings = ratings_of(merged(*(read_comparisons(Path(file)) for file in edit.comparisons)))
         self._env: SituationEnv | None = None
+        self._late: LateJudge | None = None
+        self._scores = torch.zeros(0)
         if edit.reward_model != NOBODY:
             self._scorer = (load_scorer(find(edit.reward_model, edit_scorer_file.NAME)).scorer,)
         self._edits = OwnEdits(self, self._edited)
@@ -116,12 +120,22 @@ class EditPPO(PPOModule):
         drawn = draw_requests(tracks, edit.drawn * len(takes), np.random.default_rng(_SEED), edit.requests)
         asked = [*((k, request_of(take)) for k, take in enumerate(takes)), *drawn]
         made = meetable_instances(tracks, asked, edit.reward, device=self.device)
-        heard = recordings_of(made, [take.heard for take in takes])
-        self.actor_critic.hear(heard.to(self.device))
+        heard = [take.heard for take in takes]
+        self.actor_critic.hear(recordings_of(made, heard).to(self.device))
         rated = RatedEdits(self._ratings, made) if self._ratings else None
-        env = BeatEditEnv(made, edit.n_envs, edit.reward, learned=self._judge_of(made), rated=rated)
-        self._env = SituationEnv(env)
+        judge = self._judge_of(made, heard)
+        self._late = None if judge is None else LateJudge(judge, rated)
+        self._env = SituationEnv(BeatEditEnv(made, edit.n_envs, edit.reward, learned=self._late, rated=rated))
         return self._env
+
+    def settled(self, rollout: Rollout[Situation], ended: Ended) -> tuple[Rollout[Situation], Ended]:
+        """A rollout with the reward model's scores of the edits that ended, each at its END."""
+        if self._late is None:
+            return rollout, ended
+        self._scores = self.edit.reward.learned * self._late.scores().to(rollout.reward.device)
+        reward = rollout.reward.clone()
+        reward[rollout.terminated] += self._scores  # both in the order in which edits ended
+        return rollout._replace(reward=reward), ended._replace(returned=ended.returned + self._scores)
 
     def more_figures(self, rollout: Rollout[Any]) -> Mapping[str, float]:
         """What edits that ended were paid, by term, and which share of the actions is of each type."""
@@ -142,8 +156,8 @@ class EditPPO(PPOModule):
     def _edited(self, takes: Sequence[HeardTake]) -> Sequence[Imitated]:
         return imitated(self.actor_critic.policy, takes, self.edit.reward, self._judge_of)
 
-    def _judge_of(self, instances: Instances) -> Judge | None:
-        return EditJudge(self._scorer[0], instances) if self._scorer else None
+    def _judge_of(self, instances: Instances, heard: Sequence[Heard]) -> Judge | None:
+        return EditJudge(self._scorer[0], instances, heard) if self._scorer else None
 
     def _takes(self, side: Split) -> list[HeardTake]:
         data = getattr(self.trainer, "datamodule", None)

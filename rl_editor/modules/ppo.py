@@ -121,7 +121,7 @@ class PPOModule(LightningModule):
         assert player is not None
         for group in self._optimiser().param_groups:
             group["lr"] = annealed(config, self.current_epoch)
-        rollout, ended = player.collect(self.actor_critic, config.n_steps)
+        rollout, ended = self.settled(*player.collect(self.actor_critic, config.n_steps))
         decisions, foreseen = decisions_of(self.actor_critic, rollout, self.value_scale, config, self._average)
         if self._reference:
             decisions = decisions._replace(reference=log_probs_of(self._reference[0], decisions))
@@ -146,6 +146,10 @@ class PPOModule(LightningModule):
         scale = {"value_mean": float(self.value_scale.mean), "value_spread": float(self.value_scale.spread)}
         rate = {"SPS": steps / (time.perf_counter() - began)}
         self._tell("train", {**self._episodes(ended), **figures, **scale, **rate, **self.more_figures(rollout)})
+
+    def settled(self, rollout: Rollout[Any], ended: Ended) -> tuple[Rollout[Any], Ended]:
+        """A rollout with what a task pays for it afterwards."""
+        return rollout, ended
 
     def more_figures(self, rollout: Rollout[Any]) -> Mapping[str, float]:
         """What a task tells of a rollout besides, by name."""

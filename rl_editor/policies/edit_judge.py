@@ -1,6 +1,7 @@
 """A reward model as the environment asks it: what finished edits of a set of instances are worth."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -14,7 +15,7 @@ from rl_editor.policies.described_edits import as_edits, as_recordings
 from rl_editor.policies.edit_description import describe_edits
 from rl_editor.policies.edit_scorer import EditScorer
 from rl_editor.policies.ground import Ground
-from rl_editor.policies.recordings import Recordings
+from rl_editor.policies.recordings import Heard, Recordings
 
 
 class EditJudge:
@@ -23,10 +24,11 @@ class EditJudge:
     Args:
         scorer: in eval mode; nothing in it changes.
         instances: those that the edits are of.
+        heard: their recordings, in the order of `instances.tracks`, where they were heard already.
     """
 
-    def __init__(self, scorer: EditScorer, instances: Instances) -> None:
-        self._scorer, self._instances = scorer, instances
+    def __init__(self, scorer: EditScorer, instances: Instances, heard: Sequence[Heard] | None = None) -> None:
+        self._scorer, self._instances, self._given = scorer, instances, heard
         self._recording = instances.track[instances.row].tolist()
         self._heard = cache(self._hear)
 
@@ -46,7 +48,8 @@ class EditJudge:
         return worth.to(edits.instance.device)
 
     def _hear(self, recording: int) -> tuple[Ground, Recordings]:
-        ground = Ground(self._instances.tracks[recording])
+        known = None if self._given is None else self._given[recording]
+        ground = Ground(self._instances.tracks[recording], known)
         return ground, as_recordings([ground.heard]).to(self._scorer.centre.device)
 
     def _edit(self, edits: Finished, number: int) -> EDL:

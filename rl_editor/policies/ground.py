@@ -18,11 +18,13 @@ class Ground:
     """A recording on which edits are described; made once for all of them."""
 
     track: Track
+    known: Heard | None = None
+    """The recording as a network takes it in, where it was heard already."""
 
     @cached_property
     def heard(self) -> Heard:
         """As a network takes it in."""
-        return hear(self.track)
+        return hear(self.track) if self.known is None else self.known
 
     @cached_property
     def sounds(self) -> list[Array]:

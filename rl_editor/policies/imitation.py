@@ -19,6 +19,7 @@ from rl_editor.envs.beat_edit.played import edit_of
 from rl_editor.envs.beat_edit.reward import RewardConfig
 from rl_editor.policies.playing import play, recordings_of
 from rl_editor.policies.policy import Policy
+from rl_editor.policies.recordings import Heard
 from rl_editor.policies.taught import Batch, HeardTake
 from rl_editor.rl.masked import log_prob_of_any
 
@@ -107,7 +108,7 @@ def imitated(
     policy: Policy,
     takes: Sequence[HeardTake],
     config: RewardConfig = _USUAL,
-    judge_of: Callable[[Instances], Judge | None] = lambda _: None,
+    judge_of: Callable[[Instances, Sequence[Heard]], Judge | None] = lambda *_: None,
 ) -> list[Imitated]:
     """The policy's own edits of takes, each of the true edit's length.
 
@@ -124,7 +125,7 @@ def imitated(
         made = make_instances([take.track], [(0, request_of(take))], config, device=device)
         _, prepared = policy.encode(recordings_of(made, [take.heard]).to(device))
         which = torch.zeros(1, dtype=torch.int64, device=device)
-        env = BeatEditEnv(made, 1, config, learned=judge_of(made))
+        env = BeatEditEnv(made, 1, config, learned=judge_of(made, [take.heard]))
         (played,) = play(policy, prepared, env, which)
         edl = edit_of(made, 0, played.actions)
         edits.append(Imitated(edl, overlap(edl, take.kept, take.track), len(edl.joins), played.returned))

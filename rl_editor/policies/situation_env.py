@@ -29,7 +29,7 @@ class SituationEnv:
     def __init__(self, env: BeatEditEnv) -> None:
         self._env = env
         self.n_envs, self.device = env.n_envs, env.device
-        self._paid = torch.zeros(len(TERMS) + 1, dtype=torch.float64, device=env.device)
+        self._paid = torch.zeros(len(TERMS), dtype=torch.float64, device=env.device)
         self._ended = 0
 
     def reset(self, seed: int | None = None) -> tuple[Situation, Tensor]:
@@ -44,20 +44,18 @@ class SituationEnv:
         after = env.step(action)
         ends = after.done.nonzero()[:, 0]
         if len(ends):
-            rules = env.config.rules * env.last_terms[ends] / target_s[ends, None]
-            learned = env.config.learned * env.last_learned[ends, None]
-            self._paid += torch.cat([rules, learned], dim=1).sum(dim=0)
+            self._paid += env.config.rules * (env.last_terms[ends] / target_s[ends, None]).sum(dim=0)
             self._ended += len(ends)
         situation = situation_of(env, after.observation, after.mask)
         return after._replace(observation=situation, final=situation)  # type: ignore[arg-type,return-value]
 
     def account(self) -> tuple[Mapping[str, float], int]:
-        """What edits that ended since it was last asked were paid, by term and for the learned score; how many ended.
+        """What edits that ended since it was last asked were paid by each of `TERMS`, and how many ended.
 
         The terms are shares of the target, weighed, and sums over the edits; what the best window is worth is not taken
         away.
         """
-        told = dict(zip((*TERMS, "learned"), self._paid.tolist(), strict=True))
+        told = dict(zip(TERMS, self._paid.tolist(), strict=True))
         ended = self._ended
         self._paid.zero_()
         self._ended = 0

@@ -32,7 +32,7 @@ recording's length; target in seconds over 240; share of the recording before th
 go back to what was passed over, each over 8; beats since the last join over 32, at most 1."""
 
 _ROOM = 256  # steps of an episode that are kept, at first
-_KEPT = ("instance", "steps", "history", "counts", "terms", "returned", "last_terms", "last_learned", "illegal")
+_KEPT = ("instance", "steps", "history", "counts", "terms", "returned", "last_terms", "illegal")
 
 
 class BeatObservation(NamedTuple):
@@ -123,8 +123,6 @@ class BeatEditEnv:
     """Seconds of good music by term so far, (N, T) float64, columns `TERMS`."""
     last_terms: Tensor
     """Of the last episode that came to its end in each place, (N, T)."""
-    last_learned: Tensor
-    """What the learned model gave it, (N,) float64, not yet weighed; 0 where it knew nothing of it."""
 
     def __init__(
         self,
@@ -260,7 +258,6 @@ class BeatEditEnv:
         self.counts = torch.zeros(self.n_envs, 4, dtype=torch.int64, device=self.device)
         self.terms = torch.zeros(self.n_envs, len(TERMS), dtype=torch.float64, device=self.device)
         self.returned, self.last_terms = self.terms[:, 0].clone(), torch.zeros_like(self.terms)
-        self.last_learned = self.returned.clone()
         self._look()
         self.mask = self._mask()
 
@@ -304,9 +301,8 @@ class BeatEditEnv:
             worth[ends] -= self.asked.baseline[ends]
         reward = config.rules * worth / self.asked.target_s
         if len(ends) and self.learned is not None:
-            score = _judged(self.learned, self.finished(ends)).to(reward).nan_to_num(nan=0.0)
-            self.last_learned[ends] = score
-            reward[ends] += config.learned * score
+            score = _judged(self.learned, self.finished(ends)).to(reward)
+            reward[ends] += config.learned * score.nan_to_num(nan=0.0)
         if len(ends) and self.rated is not None:
             rating = _judged(self.rated, self.finished(ends)).to(reward)
             reward[ends] = torch.where(rating.isnan(), reward[ends], rating - self.returned[ends])

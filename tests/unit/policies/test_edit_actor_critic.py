@@ -9,17 +9,19 @@ import torch
 
 from rl_editor.analysis.track import Track
 from rl_editor.edits.request import EditRequest
-from rl_editor.envs.beat_edit.environment import BeatEditEnv
+from rl_editor.envs.beat_edit.environment import BeatEditEnv, Finished, Judge
 from rl_editor.envs.beat_edit.instances import Instances, make_instances
 from rl_editor.envs.beat_edit.reward import TERMS, RewardConfig
 from rl_editor.policies.edit_actor_critic import EditActorCritic
+from rl_editor.policies.late_judge import LateJudge
 from rl_editor.policies.playing import recordings_of
 from rl_editor.policies.policy import Policy
+from rl_editor.policies.situation import Situation
 from rl_editor.policies.situation_env import SituationEnv
 from rl_editor.policies.taught import LearntTake
 from rl_editor.rl.actor_critic import ActorCritic, MlpActorCritic
 from rl_editor.rl.ppo import PPOConfig, Update, decisions_of, update
-from rl_editor.rl.rollout import Player, best_play
+from rl_editor.rl.rollout import Ended, Player, Rollout, best_play
 from rl_editor.rl.value_scale import ValueScale
 
 Make = Callable[..., Track]
@@ -115,9 +117,7 @@ def test_a_copy_stays_what_it_was(policy: Policy, made: Instances, take: LearntT
 
 
 def test_the_account_adds_up_to_what_was_paid(made: Instances) -> None:
-    config = RewardConfig(window_baseline=False, rules=0.5, learned=2.0)
-    beat_env = BeatEditEnv(made, 3, config, learned=lambda edits: edits.instance.double() + 1.0)
-    env = SituationEnv(beat_env)
+    env = SituationEnv(BeatEditEnv(made, 3, RewardConfig(window_baseline=False, rules=0.5)))
     _, mask = env.reset(3)
     paid, generator = 0.0, torch.Generator().manual_seed(0)
     running, ended = np.zeros(3), 0
@@ -129,9 +129,32 @@ def test_the_account_adds_up_to_what_was_paid(made: Instances) -> None:
         running[done] = 0.0
     told, count = env.account()
     assert count == ended
-    assert set(told) == {*TERMS, "learned"}
+    assert set(told) == set(TERMS)
     assert sum(told.values()) == pytest.approx(paid, rel=1e-4)
-    assert env.account() == (dict.fromkeys((*TERMS, "learned"), 0.0), 0)
+    assert env.account() == (dict.fromkeys(TERMS, 0.0), 0)
+
+
+def test_a_late_judge_pays_what_one_at_once_would(policy: Policy, made: Instances, take: LearntTake) -> None:
+    def judge(edits: Finished) -> torch.Tensor:
+        return edits.instance + (edits.actions >= 0).sum(dim=1) / 100.0
+
+    config, actor = RewardConfig(learned=2.0), actor_of(policy, made, take)
+    late = LateJudge(judge)
+
+    def played(learned: Judge) -> tuple[Rollout[Situation], Ended]:
+        player = Player(SituationEnv(BeatEditEnv(made, 3, config, learned=learned)), torch.Generator().manual_seed(4))
+        player.begin(2)
+        return player.collect(actor, 150)
+
+    expected, ended = played(judge)
+    found, ended_late = played(late)
+    scores = config.learned * late.scores()
+    reward = found.reward.clone()
+    reward[found.terminated] += scores
+    assert len(scores) > 3
+    torch.testing.assert_close(reward, expected.reward)
+    torch.testing.assert_close(ended_late.returned + scores, ended.returned)
+    assert len(late.scores()) == 0
 
 
 def best_return(env: BeatEditEnv, started: float = 0.0) -> float:
