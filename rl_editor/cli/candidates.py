@@ -93,6 +93,9 @@ def run(args: "Namespace") -> int:
         complain(f"--n {args.n}: to compare takes at least 2")
         return 2
     request = EditRequest(target_s=args.duration, keep=args.keep, slack_s=args.slack, count=args.n, seed=args.seed)
+    if args.temperature and not args.checkpoint:
+        complain("--temperature is a policy's: --checkpoint names one (`policy` is the shipped one)")
+        return 2
     places = _places(args)
     for place in places:
         place.check(args.n, overwrite=args.overwrite)

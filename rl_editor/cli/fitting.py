@@ -57,6 +57,7 @@ def _begin(plan: Plan, front: LightningFront) -> RunFolder:
         "versions": versions(),
         "git": git_revision(Path(inspect.getfile(type(front.model)))),
         "data": front.identity(),
+        "origins": {setting: _file_identity(file) for setting, file in front.origins.items()},
         "init_from": None if plan.checkpoint is None else _file_identity(plan.checkpoint),
         "resumed": [],
     }
@@ -72,6 +73,7 @@ def _go_on(plan: Plan, run: RunFolder, front: LightningFront) -> int:
             f"{run.path}: its data are not what they were (see `data` in {run.record}); "
             "--init_from takes its weights to the data of today"
         )
+    _check_origins(run, front, record)
     if run.last.is_file():
         checkpoint, (epochs, purge_step) = run.last, _progress(run.last)
         limit = front.stated("max_epochs")
@@ -86,6 +88,18 @@ def _go_on(plan: Plan, run: RunFolder, front: LightningFront) -> int:
     if is_first_process():
         _record_resumption(plan, run, front, record)
     return _train(plan, front, _trainer(plan, front, run, purge_step), run, checkpoint=checkpoint)
+
+
+def _check_origins(run: RunFolder, front: LightningFront, record: dict[str, object]) -> None:
+    """Refuse to go on with other files than those the run began with."""
+    known = record.get("origins")
+    for setting, file in front.origins.items():
+        began = known.get(setting) if isinstance(known, dict) else None
+        if not isinstance(began, dict) or began.get("sha256") != _file_identity(file)["sha256"]:
+            raise DataError(
+                f"{run.path}: {file} is not what the run began with (see `origins` in {run.record}); "
+                "--init_from takes its weights to what is there today"
+            )
 
 
 def _record_resumption(plan: Plan, run: RunFolder, front: LightningFront, record: dict[str, object]) -> None:

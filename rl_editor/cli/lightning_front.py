@@ -15,6 +15,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+from rl_editor.checkpoints import find
 from rl_editor.cli.complaints import complain
 from rl_editor.cli.training import Plan
 from rl_editor.errors import RecipeError
@@ -67,8 +68,10 @@ class LightningFront(LightningCLI):
 
     def __init__(self, command: str, name: str, task: Task, arguments: Sequence[str], runs: Path) -> None:
         self._origins, self._runs = task.origins, runs
+        self.origins: dict[str, Path] = {}
+        """Files of other tasks' runs, by the setting that takes them."""
         self.taken: list[Path] = []
-        """Files that settings left empty take."""
+        """Those of them that nobody named."""
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
         self._task_name = name
         super().__init__(
@@ -112,10 +115,14 @@ class LightningFront(LightningCLI):
                 parser.error(f'Parser key "trainer.{key}": --runs, --name and the run\'s folder stand for it')
 
         for origin in self._origins:
-            if not self.config[origin.setting]:
-                self.config[origin.setting] = str(self._file_of(origin))
+            named = self.config[origin.setting]
+            if named and named == origin.nobody:
+                continue
+            file = find(named, Path(origin.file).stem, runs=self._runs) if named else self._newest(origin)
+            self.config[origin.setting] = str(file)
+            self.origins[origin.setting] = file
 
-    def _file_of(self, origin: Origin) -> Path:
+    def _newest(self, origin: Origin) -> Path:
         """What the newest run of another task left.
 
         Raises:
@@ -172,9 +179,9 @@ class LightningFront(LightningCLI):
         return [RichProgressBar(console_kwargs={"stderr": True}) if self.draws_progress(quiet) else EpochLines()]
 
     def identity(self) -> dict[str, object]:
-        """What the datamodule says its data are, {} where it says nothing."""
-        tell = getattr(self.datamodule, "identity", None)
-        return {} if tell is None else dict(tell())
+        """What datamodule and module say their data are, {} where they say nothing."""
+        tellers = (getattr(part, "identity", None) for part in (self.datamodule, self.model))
+        return {key: value for tell in tellers if tell is not None for key, value in tell().items()}
 
     def weights_prefix(self) -> str:
         """What goes before the names of a `.safetensors` file to make them the module's."""

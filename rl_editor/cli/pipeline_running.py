@@ -58,8 +58,10 @@ def _command_line(folder: PipelineFolder, config: PipelineConfig, stage: str, ma
     if stage == EDIT:
         return [EDIT, *edit_options(folder, config)]
     row = next(row for row in TRAINING if row.name == stage)
-    if folder.run(stage).config.is_file():
+    if folder.run(stage).last.is_file():
         return [row.command, "--resume", stage, *manners, "--runs", str(folder.path)]
+    # of a run that has not finished an epoch nothing is lost, and its settings may have been mended since
+    shutil.rmtree(folder.run(stage).path, ignore_errors=True)
     where = ["--runs", str(folder.path), "--name", stage]
     return [row.command, *recipes(folder, config, row), *where, *manners]
 
@@ -108,7 +110,8 @@ def _ended(child: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def _tell_stopped(folder: PipelineFolder, stage: str, status: int) -> None:
     """Say how to go on; a folder in which nothing was computed, for a mistake of the user's, is removed instead."""
-    if status in (1, 2) and not any(folder.run(row.name).config.is_file() for row in TRAINING):
+    begun = any(folder.run(row.name).config.is_file() for row in TRAINING)
+    if status in (1, 2) and not begun and not folder.read_record()["resumed"]:
         shutil.rmtree(folder.path, ignore_errors=True)
         return
     on = f"`rl-editor pipeline --resume {folder.path}` goes on"

@@ -13,6 +13,7 @@ from torch import Tensor
 from rl_editor.checkpoints import find
 from rl_editor.data.comparisons import merged, read_comparisons
 from rl_editor.data.splits import Split
+from rl_editor.data.training_files import file_hash
 from rl_editor.edits.actions import END, column_of
 from rl_editor.envs.beat_edit.environment import BeatEditEnv, Judge
 from rl_editor.envs.beat_edit.instances import InstanceConfig, Instances, draw_requests, meetable_instances
@@ -40,7 +41,7 @@ from rl_editor.policies.situation import Situation
 from rl_editor.policies.situation_env import SituationEnv
 from rl_editor.policies.taught import HeardTake
 from rl_editor.rl.ppo import PPOConfig
-from rl_editor.rl.rollout import Ended, Rollout
+from rl_editor.rl.rollout import Ended, Rollout, paid_late
 
 NOBODY = "none"
 """Stands for no reward model."""
@@ -109,6 +110,11 @@ class EditPPO(PPOModule):
             self._scorer = (load_scorer(find(edit.reward_model, edit_scorer_file.NAME)).scorer,)
         self._edits = OwnEdits(self, self._edited)
 
+    def identity(self) -> dict[str, object]:
+        """What its ratings are: the hash of each file."""
+        files = self.edit.comparisons
+        return {"rated": {file: file_hash(Path(file)) for file in files}} if files else {}
+
     def configure_callbacks(self) -> list[Callback]:
         """Its edits are shown, and the policy is left for use."""
         return [ShowEdits(self._edits, self.edit.show), ExportPolicy(self.actor_critic.policy, self._size, TASK.recipe)]
@@ -132,19 +138,16 @@ class EditPPO(PPOModule):
         """A rollout with the reward model's scores of the edits that ended, each at its END."""
         if self._late is None:
             return rollout, ended
-        self._scores = self.edit.reward.learned * self._late.scores().to(rollout.reward.device)
-        reward = rollout.reward.clone()
-        reward[rollout.terminated] += self._scores  # both in the order in which edits ended
-        return rollout._replace(reward=reward), ended._replace(returned=ended.returned + self._scores)
+        self._scores = self.edit.reward.learned * self._late.scores()
+        return paid_late(rollout, ended, self._scores)
 
     def more_figures(self, rollout: Rollout[Any]) -> Mapping[str, float]:
         """What edits that ended were paid, by term, and which share of the actions is of each type."""
-        assert isinstance(self._env, SituationEnv)
+        assert self._env is not None
         paid, ended = self._env.account()
-        total = self.averaged([*paid.values(), float(ended)])
-        terms = (
-            {f"reward/{name}": value / total[-1] for name, value in zip(paid, total, strict=False)} if total[-1] else {}
-        )
+        told = {**paid, "learned": float(self._scores.sum())}
+        *sums, count = self.averaged([*told.values(), float(ended)])
+        terms = {f"reward/{name}": each / count for name, each in zip(told, sums, strict=True) if count}
         counts = self.averaged(torch.bincount(_types(rollout), minlength=len(ACTIONS)).tolist())
         shares = {f"actions/{name}": count / sum(counts) for name, count in zip(ACTIONS, counts, strict=True)}
         return {**terms, **shares}
@@ -157,7 +160,7 @@ class EditPPO(PPOModule):
         return imitated(self.actor_critic.policy, takes, self.edit.reward, self._judge_of)
 
     def _judge_of(self, instances: Instances, heard: Sequence[Heard]) -> Judge | None:
-        return EditJudge(self._scorer[0], instances, heard) if self._scorer else None
+        return EditJudge(self._scorer[0].to(self.device), instances, heard) if self._scorer else None
 
     def _takes(self, side: Split) -> list[HeardTake]:
         data = getattr(self.trainer, "datamodule", None)
@@ -178,6 +181,6 @@ TASK = Task(
     recipe="ppo",
     origins=(
         Origin("model.edit.policy", "bc", policy_file.FILE, "bc-warmup"),
-        Origin("model.edit.reward_model", "reward", edit_scorer_file.FILE, "reward-model"),
+        Origin("model.edit.reward_model", "reward", edit_scorer_file.FILE, "reward-model", NOBODY),
     ),
 )

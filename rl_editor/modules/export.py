@@ -1,6 +1,7 @@
 """What a run leaves for use: its network as a checkpoint with a card."""
 
 from abc import ABC, abstractmethod
+from functools import cache
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -70,6 +71,7 @@ class ExportPolicy(Export):
         )
 
 
+@cache
 def revision_of_code() -> str:
     """Revision of the code that trains; empty where it is none of git's."""
     revision = git_revision(Path(__file__))
@@ -77,7 +79,9 @@ def revision_of_code() -> str:
 
 
 def measured(trainer: Trainer, first: str) -> list[tuple[str, float]]:
-    """What the last validation measured, by name, but for `first`, which comes first."""
+    """What this epoch's validation measured, by name, but for `first`, which comes first; nothing where none was."""
+    if (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1):
+        return []
     figures = [(name, float(value)) for name, value in trainer.callback_metrics.items() if name.startswith("val/")]
     return sorted(figures, key=lambda figure: (figure[0] != first, figure[0]))
 

@@ -47,7 +47,7 @@ TRAINING = (
         command="fit",
         recipe="ppo",
         prepared="data.takes.folder",
-        comparisons=None,
+        comparisons="model.edit.comparisons",
         learns="the policy goes on, by what its own edits are worth",
         figures=(
             "train/ep_return",

@@ -124,7 +124,7 @@ class PPOModule(LightningModule):
         rollout, ended = self.settled(*player.collect(self.actor_critic, config.n_steps))
         decisions, foreseen = decisions_of(self.actor_critic, rollout, self.value_scale, config, self._average)
         if self._reference:
-            decisions = decisions._replace(reference=log_probs_of(self._reference[0], decisions))
+            decisions = decisions._replace(reference=log_probs_of(self._reference[0], decisions, config.minibatches))
         done = update(
             self.actor_critic,
             decisions,

@@ -49,7 +49,7 @@ class PreparedTakes(LightningDataModule, Generic[Take]):
                 chosen, make = self.chosen(side), self.make(side)
                 made = Parallel(n_jobs=self.jobs)(delayed(make)(chosen, n) for n in range(len(chosen.entries)))
                 self.takes[side] = [take for take in made if take is not None]
-            if stage != "fit" and not self.takes[side]:
+            if not self.takes[side] and (stage != "fit" or side == "train"):
                 raise DataError(f"{self.folder}: no take on the {side} side; synthesize more songs")
 
     def identity(self) -> dict[str, object]:

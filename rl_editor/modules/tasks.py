@@ -26,6 +26,8 @@ class Origin(NamedTuple):
     """Name of the file in the run's folder."""
     command: str
     """What makes such a run."""
+    nobody: str = ""
+    """What the setting says where no file is wanted; "": one always is."""
 
 
 class Task(NamedTuple):

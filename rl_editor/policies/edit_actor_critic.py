@@ -101,7 +101,7 @@ class EditActorCritic(ActorCritic[Situation]):
         own = EditActorCritic(copy.deepcopy(self.policy), temperature=self.temperature, train_encoder=False)
         own.critic.load_state_dict(self.critic.state_dict())
         own._recordings = self._recordings
-        own._context = None if self.train_encoder else self._context
+        own._context = None if self.train_encoder else self.prepare()
         return own.to(self.critic.worth.weight.device).eval().requires_grad_(False)
 
     def critic_parameters(self) -> Iterator[nn.Parameter]:

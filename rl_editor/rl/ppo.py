@@ -162,14 +162,18 @@ def decisions_of(
 
 
 @torch.no_grad()
-def log_probs_of(actor_critic: ActorCritic[Obs], decisions: Decisions[Obs]) -> Tensor:
+def log_probs_of(actor_critic: ActorCritic[Obs], decisions: Decisions[Obs], parts: int = 1) -> Tensor:
     """Log-probabilities that a network which is not trained gives to all actions of decisions, (M, A).
 
     Args:
         actor_critic: in `eval` mode.
         decisions: of whomever.
+        parts: that are looked at one after another, for want of memory.
     """
-    return actor_critic(actor_critic.prepare(), decisions.observation, decisions.mask)[0]
+    context = actor_critic.prepare()
+    every = torch.arange(len(decisions.action), device=decisions.action.device).tensor_split(parts)
+    taken = (_mapped(lambda each, rows=rows: each.index_select(0, rows), decisions) for rows in every)  # type: ignore[misc]
+    return torch.cat([actor_critic(context, part.observation, part.mask)[0] for part in taken])
 
 
 def update(

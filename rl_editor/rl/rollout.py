@@ -190,6 +190,19 @@ class Player(Generic[Obs]):
         return ended
 
 
+def paid_late(rollout: Rollout[Obs], ended: Ended, paid: Tensor) -> tuple[Rollout[Obs], Ended]:
+    """A rollout with what became known of its episodes after it was played, each at its end.
+
+    Args:
+        rollout: with episodes that terminated.
+        ended: those, in the order in which they ended.
+        paid: in the same order, (E,).
+    """
+    reward = rollout.reward.clone()
+    reward[rollout.terminated] += paid.to(reward.device)  # step by step, and of each step in the order of the rows
+    return rollout._replace(reward=reward), ended._replace(returned=ended.returned + paid.to(ended.returned.device))
+
+
 @torch.no_grad()
 def best_play(actor_critic: ActorCritic[Obs], env: Environment[Obs], *, seed: int, n_steps: int) -> Tensor:
     """Returns of one episode in each environment, the likeliest action taken each time, (N,) float32.

@@ -71,6 +71,7 @@ def test_wrong_inputs_are_one_line(jam: Path, tmp_path: Path, capsys: pytest.Cap
         (jam, *to, "--n", 1): (2, "--n 1: to compare takes at least 2"),
         (jam, *to, "--editors", "nobody"): (1, "editor 'nobody': not known"),
         (jam, *to, "--editors", ""): (1, "nobody edits"),
+        (jam, *to, "--temperature", 0.5): (2, "--temperature is a policy's"),
         (jam, *to, "--checkpoint", "gone"): (1, "gone: no checkpoint file"),
         (jam, jam, *to): (1, f"{tmp_path / 'out/jam'}: two recordings would have this folder"),
         (tmp_path / "none.wav", *to): (1, "none.wav"),

@@ -10,6 +10,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rl_editor.checkpoints import find
 from rl_editor.cli.main import main
 from rl_editor.data.prepared import FOLDER
 
@@ -109,3 +110,9 @@ def test_the_chain_leaves_a_policy_that_edits(
     assert rl_editor("bc-warmup", "--config", "bc.yaml", "--quiet") == 0
     assert rl_editor("fit", "--resume", "halves", "--trainer.max_epochs", 4, "--quiet") == 0
     assert_equal_bits(kept("runs/halves"), kept("runs/whole"))
+
+    # but not with another file than the one it began with
+    Path("runs/bc-1/policy.safetensors").write_bytes(find("policy").read_bytes())
+    capsys.readouterr()
+    assert rl_editor("fit", "--resume", "halves", "--trainer.max_epochs", 6, "--quiet") == 1
+    assert "runs/bc-1/policy.safetensors is not what the run began with" in capsys.readouterr().err

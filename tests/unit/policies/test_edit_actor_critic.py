@@ -21,7 +21,7 @@ from rl_editor.policies.situation_env import SituationEnv
 from rl_editor.policies.taught import LearntTake
 from rl_editor.rl.actor_critic import ActorCritic, MlpActorCritic
 from rl_editor.rl.ppo import PPOConfig, Update, decisions_of, update
-from rl_editor.rl.rollout import Ended, Player, Rollout, best_play
+from rl_editor.rl.rollout import Ended, Player, Rollout, best_play, paid_late
 from rl_editor.rl.value_scale import ValueScale
 
 Make = Callable[..., Track]
@@ -109,7 +109,9 @@ def test_a_copy_stays_what_it_was(policy: Policy, made: Instances, take: LearntT
     actor = actor_of(policy, made, take)
     situation, mask = SituationEnv(BeatEditEnv(made, 4)).reset(0)
     before = [each.detach() for each in actor.eval()(actor.prepare(), situation, mask)]
+    actor.hear(recordings_of(made, [take.heard]))
     own = actor.untrained_copy()
+    assert own.prepare() is actor.prepare()  # held once
     learned(actor, SituationEnv(BeatEditEnv(made, 4)), PPOConfig(n_steps=16), 2)
     after = own(own.prepare(), situation, mask)
     assert all(torch.equal(*pair) for pair in zip(after, before, strict=True))
@@ -149,12 +151,21 @@ def test_a_late_judge_pays_what_one_at_once_would(policy: Policy, made: Instance
     expected, ended = played(judge)
     found, ended_late = played(late)
     scores = config.learned * late.scores()
-    reward = found.reward.clone()
-    reward[found.terminated] += scores
     assert len(scores) > 3
-    torch.testing.assert_close(reward, expected.reward)
-    torch.testing.assert_close(ended_late.returned + scores, ended.returned)
-    assert len(late.scores()) == 0
+    paid, ended_late = paid_late(found, ended_late, scores)
+    torch.testing.assert_close(paid.reward, expected.reward)
+    torch.testing.assert_close(ended_late.returned, ended.returned)
+    nothing = late.scores()
+    assert len(nothing) == 0
+    unpaid = found._replace(terminated=torch.zeros_like(found.terminated))
+    assert torch.equal(paid_late(unpaid, Ended(torch.zeros(0), torch.zeros(0).long()), nothing)[0].reward, found.reward)
+
+
+def test_what_people_rated_is_not_scored_besides() -> None:
+    late = LateJudge(lambda edits: edits.instance + 1.0, lambda edits: torch.where(edits.instance == 1, 0.5, torch.nan))
+    for instance, length in ((0, 2), (1, 5), (2, 3)):
+        assert late(Finished(torch.tensor([instance]), torch.zeros(1, length, dtype=torch.int64))).isnan().all()
+    assert late.scores().tolist() == [1.0, 0.0, 3.0]
 
 
 def best_return(env: BeatEditEnv, started: float = 0.0) -> float:
