@@ -32,6 +32,7 @@ class Export(Callback, ABC):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it as it is now."""
+        _ = trainer.callback_metrics  # for the card; all processes find the means together
         if trainer.is_global_zero:
             self.write(trainer, run_folder(trainer))
 

@@ -132,9 +132,10 @@ class EpochLines(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell the epoch's metrics."""
+        metrics = told(trainer)  # in all processes, since they find the means together
         if trainer.is_global_zero:
             total = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
-            sys.stderr.write(f"epoch {trainer.current_epoch + 1}{total}: {told(trainer)}\n")
+            sys.stderr.write(f"epoch {trainer.current_epoch + 1}{total}: {metrics}\n")
 
 
 def told(trainer: Trainer) -> str:

@@ -1,6 +1,8 @@
 """The chain to PPO: bc-warmup, reward-model, fit; each finds what those before left, and what comes out edits."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,16 @@ def test_the_chain_leaves_a_policy_that_edits(
     capsys.readouterr()
     assert rl_editor("fit", "--resume", "halves", "--trainer.max_epochs", 6, "--quiet") == 1
     assert "runs/bc-1/policy.safetensors is not what the run began with" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_learn_together(place: Path) -> None:
+    assert rl_editor("bc-warmup", "--config", "bc.yaml", "--quiet") == 0
+    two = ("--trainer.devices", "2", "--trainer.strategy", "ddp", "--model.edit.reward_model", "none")
+    command = [sys.executable, "-m", "rl_editor", "fit", "--config", "edit_ppo.yaml", "--name", "two", *two]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = EventAccumulator("runs/two").Reload()
+    assert [event.step for event in found.Scalars("train/SPS")] == [384, 768, 1152, 1536]
+    assert len(kept("runs/two")["ppo"]["players"]) == 2
+    assert "val/ep_return" in Path("runs/two/policy.md").read_text()
