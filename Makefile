@@ -17,7 +17,7 @@ $(VENV)/installed: pyproject.toml
 
 # songs that stand for yours, a jam of each; then all stages of learning, briefly, and a jam edited by what came of it
 demo: $(VENV)/installed
-	$(BIN)/rl-editor sample-data $(DEMO)/songs --songs 4 --minutes 2 --seed 7 --overwrite
+	$(BIN)/rl-editor sample-data $(DEMO)/songs --songs 6 --minutes 2 --seed 7 --overwrite
 	$(BIN)/rl-editor edit $(DEMO)/songs/jams/*_raw.wav -o $(DEMO)/ --overwrite
 	$(BIN)/rl-editor synthesize $(DEMO)/songs/*.wav -o $(DEMO)/takes --count 2
 	$(BIN)/rl-editor prepare $(DEMO)/takes
