@@ -7,7 +7,6 @@
 - `report.html`: what came of it, one file to pass on
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from rl_editor.data.training_files import file_hash
 from rl_editor.errors import DataError, RecipeError
 from rl_editor.modules.pipeline_recipe import PipelineConfig
 from rl_editor.modules.pipeline_stages import EDIT
-from rl_editor.modules.run_folder import RunFolder, as_json
+from rl_editor.modules.run_folder import RunFolder, as_json, read_record
 
 _SIDES: tuple[Split, ...] = ("test", "val", "train")
 CONFIG, RECORD = "pipeline.yaml", "pipeline.json"
@@ -66,13 +65,8 @@ class PipelineFolder:
         Raises:
             RecipeError: the file is missing or damaged.
         """
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RecipeError(f"{self.record}: can't be read ({error.strerror})") from error
-        except ValueError as error:
-            raise RecipeError(f"{self.record}: is damaged ({error})") from error
-        if not isinstance(record, dict) or not isinstance(record.get("finished"), dict):
+        record = read_record(self.record)
+        if not isinstance(record.get("finished"), dict):
             raise RecipeError(f"{self.record}: is damaged (no record)")
         return record
 

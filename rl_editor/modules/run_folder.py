@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from rl_editor.atomic import write_text
 from rl_editor.errors import RecipeError
@@ -67,19 +68,28 @@ class RunFolder:
         Raises:
             RecipeError: the file is missing or damaged.
         """
-        try:
-            content = json.loads(self.record.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RecipeError(f"{self.record}: can't be read ({error.strerror})") from error
-        except ValueError as error:
-            raise RecipeError(f"{self.record}: is damaged ({error})") from error
-        if not isinstance(content, dict):
-            raise RecipeError(f"{self.record}: is damaged (no record)")
-        return content
+        return read_record(self.record)
 
     def write_record(self, record: Mapping[str, object]) -> None:
         """Replace what is said of what made the run."""
         write_text(self.record, as_json(record), overwrite=True)
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """A record that `as_json` made text of.
+
+    Raises:
+        RecipeError: the file is missing or damaged.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{file}: can't be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RecipeError(f"{file}: is damaged ({error})") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{file}: is damaged (no record)")
+    return content
 
 
 def as_json(record: Mapping[str, object]) -> str:
